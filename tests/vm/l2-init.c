@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * init of the Linux guest that scripts/l2 boots: says READY, runs a load, says how much of it it did
+ * in one line `L2 RESULT ok ...`, and powers off. Everything goes to the console, which is the serial
+ * line. A failed step says `L2 RESULT fail ...` instead.
+ *
+ * Kernel arguments: l2.load=boot|idle|mixed, l2.seconds=N (the kernel hands them to init's
+ * environment as it finds no use for them itself: `l2.` looks like a module's, so /proc/cmdline is
+ * read).
+ */
+#define _GNU_SOURCE
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DELAY_PORT	0x80		/* nobody there: any guest may write to it */
+#define CHURN_PAGES	256
+#define BURST		200		/* steps of a busy load between two looks at the clock */
+
+static void __attribute__((noreturn)) go_down(void)
+{
+	fflush(NULL);
+	sync();
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("L2 RESULT fail ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	go_down();
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* Each load does some steps and returns their number, or 0 for a failure with errno set. */
+
+static uint64_t timer_sleeps(void)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+	int i;
+
+	for (i = 0; i < 10; i++)
+		if (nanosleep(&ms, NULL))
+			return 0;
+	return i;
+}
+
+static uint64_t port_writes(void)
+{
+	int i;
+
+	for (i = 0; i < BURST; i++)
+		outb(0, DELAY_PORT);
+	return i;
+}
+
+static uint64_t cpuids(void)
+{
+	uint32_t a, b, c, d;
+	int i;
+
+	for (i = 0; i < BURST; i++)
+		__cpuid_count(0, 0, a, b, c, d);
+	return i;
+}
+
+static uint64_t page_churn(void)
+{
+	size_t size = CHURN_PAGES * 4096;
+	char *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int i;
+
+	if (mem == MAP_FAILED)
+		return 0;
+	for (i = 0; i < CHURN_PAGES; i++)
+		mem[i * 4096] = 1;
+	munmap(mem, size);
+	return i;
+}
+
+static uint64_t pings(void)
+{
+	static int to[2], from[2];
+	static pid_t child;
+	char byte = 0;
+	int i;
+
+	if (!child) {
+		if (pipe(to) || pipe(from))
+			return 0;
+		child = fork();
+		if (child < 0)
+			return 0;
+		if (!child)
+			while (read(to[0], &byte, 1) == 1)
+				if (write(from[1], &byte, 1) != 1)
+					_exit(1);
+	}
+	for (i = 0; i < BURST; i++)
+		if (write(to[1], &byte, 1) != 1 || read(from[0], &byte, 1) != 1)
+			return 0;
+	return i;
+}
+
+static uint64_t syscalls(void)
+{
+	int i;
+
+	for (i = 0; i < BURST; i++)
+		syscall(SYS_getppid);
+	return i;
+}
+
+struct load {
+	const char *name;
+	uint64_t (*some)(void);
+	uint64_t done;
+};
+
+static void run_loads(struct load *loads, int n, unsigned int seconds)
+{
+	uint64_t end = now_ns() + seconds * 1000000000ull, steps;
+	int i;
+
+	/* Every load at least once: a result means that all of them worked. */
+	do {
+		for (i = 0; i < n; i++) {
+			steps = loads[i].some();
+			if (!steps)
+				fail("%s: %s", loads[i].name, strerror(errno));
+			loads[i].done += steps;
+		}
+	} while (now_ns() < end);
+}
+
+static void mixed(unsigned int seconds)
+{
+	struct load loads[] = {
+		{ "sleeps", timer_sleeps, 0 }, { "outs", port_writes, 0 }, { "cpuids", cpuids, 0 },
+		{ "pages", page_churn, 0 }, { "pings", pings, 0 }, { "syscalls", syscalls, 0 },
+	};
+	const int n = sizeof(loads) / sizeof(loads[0]);
+	int i;
+
+	if (ioperm(DELAY_PORT, 1, 1))
+		fail("ioperm: %s", strerror(errno));
+	run_loads(loads, n, seconds);
+	printf("L2 RESULT ok load mixed");
+	for (i = 0; i < n; i++)
+		printf(" %s %lu", loads[i].name, (unsigned long)loads[i].done);
+	putchar('\n');
+}
+
+static const char *argument(char *cmdline, const char *name)
+{
+	static char value[32];
+	char *at = strstr(cmdline, name);
+
+	if (!at || sscanf(at + strlen(name), "%31s", value) != 1)
+		fail("no %s among the kernel arguments", name);
+	return value;
+}
+
+int main(void)
+{
+	char cmdline[4096] = "", load[32];
+	unsigned int seconds;
+	int fd;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	mkdir("/proc", 0755);
+	if (mount("proc", "/proc", "proc", 0, NULL))
+		fail("mount /proc: %s", strerror(errno));
+	fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, cmdline, sizeof(cmdline) - 1) < 0)
+		fail("read /proc/cmdline: %s", strerror(errno));
+	close(fd);
+	seconds = strtoul(argument(cmdline, "l2.seconds="), NULL, 10);
+	snprintf(load, sizeof(load), "%s", argument(cmdline, "l2.load="));
+
+	printf("L2 READY cpus %ld uptime %.2f\n", sysconf(_SC_NPROCESSORS_ONLN), now_ns() / 1e9);
+	if (!strcmp(load, "boot")) {
+		puts("L2 RESULT ok load boot");
+	} else if (!strcmp(load, "idle")) {
+		sleep(seconds);
+		printf("L2 RESULT ok load idle seconds %u\n", seconds);
+	} else if (!strcmp(load, "mixed")) {
+		mixed(seconds);
+	} else {
+		fail("no load %s", load);
+	}
+	go_down();
+}

@@ -1,0 +1,221 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# scripts/vm tells a command's end from the machine's failure, and leaves nothing behind.
+# KERNEL=PATH takes another kernel than the lab's.
+set -uo pipefail
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+mkdir -p "$repo/build/vm"
+dir=$(mktemp -d "$repo/build/vm/runner-test.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+status=$dir/status
+case_name=
+
+fail() {
+	echo "runner: $case_name: $*" >&2
+	sed 's/^/  /' "$status" "$dir/err" >&2
+	exit 1
+}
+
+vm() {
+	"$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} "$@"
+}
+
+# run CASE OPTION... -- COMMAND...: code, and the output in $dir/out and $dir/err
+run() {
+	case_name=$1
+	shift
+	: >"$status"
+	vm --status "$status" "$@" >"$dir/out" 2>"$dir/err"
+	code=$?
+}
+
+# want CODE RESULT [KEY=VALUE...]: the runner's code and what the status file must say
+want() {
+	local line
+
+	[[ $code == "$1" ]] || fail "exit code $code, not $1"
+	shift
+	for line in "result=$1" "${@:2}"; do
+		grep -qxF -- "$line" "$status" || fail "the status file does not say $line"
+	done
+}
+
+no_exit_field() {
+	! grep -q '^exit=' "$status" || fail "the status file has an exit code of a command that did not end"
+}
+
+wait_for() { # SECONDS COMMAND...
+	local tries=$(($1 * 10))
+
+	shift
+	while ((tries--)); do
+		"$@" && return
+		sleep 0.1
+	done
+	return 1
+}
+
+gone() {
+	[[ ! -e /proc/$1 ]] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+# start CASE COMMAND...: a run in the background, up; its pid in $runner and QEMU's in $qemu
+start() {
+	case_name=$1
+	shift
+	: >"$status"
+	vm -v --status "$status" "$@" >"$dir/out" 2>"$dir/err" &
+	runner=$!
+	wait_for 60 grep -q '^vm: ready' "$dir/err" || fail "never ready"
+	qemu=$(pgrep -P "$runner" -x qemu-system-x86) || fail "no QEMU below the runner"
+}
+
+exit_codes() {
+	local n
+
+	for n in 0 3 125; do
+		run "exit code $n" -- sh -c "exit $n"
+		want "$n" ok "exit=$n"
+		[[ ! -s $dir/err ]] || fail "something on standard error"
+	done
+	run "killed by a signal" -- sh -c 'kill -SEGV $$'
+	want 139 ok exit=139 signal=11
+	run "no such command" -- /no/such/command
+	want 127 ok exit=127
+}
+
+streams() {
+	head -c 1048583 /dev/urandom >"$dir/one"
+	head -c 1048573 /dev/urandom >"$dir/two"
+	# shellcheck disable=SC2016
+	run "streams" -- sh -c 'cat "$1/one" & cat "$1/two" >&2; wait' sh "$dir"
+	want 0 ok
+	cmp "$dir/one" "$dir/out" || fail "standard output differs"
+	cmp "$dir/two" "$dir/err" || { : >"$dir/err"; fail "standard error differs"; }
+}
+
+arguments() {
+	# shellcheck disable=SC1003,SC2016
+	local args=('' ' a  b ' $'new\nline' "it's" '"$HOME"' '*' '\' '--' $'\xff\xfe' '-v' 'é')
+
+	run "arguments" -- printf '%s\0' "${args[@]}"
+	want 0 ok
+	cmp "$dir/out" <(printf '%s\0' "${args[@]}") || fail "arguments differ"
+}
+
+surroundings() {
+	# shellcheck disable=SC2016
+	run "surroundings" -- sh -ec '
+		test "$PWD" = "$1"
+		test "$(id -u)" = 0
+		test "$(cat)" = ""
+		test -r "$FAULTLINE_KERNEL"
+		test -w /dev/kvm
+		for d in /tmp /run /var/tmp "$2"; do echo x >"$d/written"; done
+		test -e /sys/kernel/debug/kvm
+		test -e /sys/kernel/tracing/events
+		! touch /etc/written 2>/dev/null
+		echo pipe >/dev/stderr
+		sleep 1000 &' sh "$repo" "$dir"
+	want 0 ok
+	[[ $(cat "$dir/written") == x ]] || fail "what the guest wrote in the repository is not here"
+	[[ ! -e /etc/written && ! -e /tmp/written ]] || fail "the guest wrote on this machine"
+	[[ $(cat "$dir/err") == pipe ]] || fail "standard error differs"
+}
+
+two_at_once() {
+	local other
+
+	case_name="two at once"
+	vm --status "$dir/status2" -- sh -c 'sleep 2; echo two; exit 2' >"$dir/out2" 2>&1 &
+	other=$!
+	run "$case_name" -- sh -c 'sleep 2; echo one; exit 1'
+	want 1 ok exit=1
+	[[ $(cat "$dir/out") == one ]] || fail "the first one's output"
+	wait "$other"
+	code=$?
+	status=$dir/status2 want 2 ok exit=2
+	[[ $(cat "$dir/out2") == two ]] || fail "the second one's output"
+}
+
+failures() {
+	run "panic" -- sh -c 'echo before; echo c >/proc/sysrq-trigger; exit 3'
+	want 125 splat
+	no_exit_field
+	grep -q '^before$' "$dir/out" || fail "output before the panic is missing"
+	grep -q '^vm: splat: .*panic' "$dir/err" || fail "does not name the panic"
+	grep -q '^vm: qemu: qemu-system-x86_64 ' "$dir/err" || fail "no QEMU command"
+	grep -q 'sysrq triggered crash' "$dir/err" || fail "no console lines"
+
+	run "splat of a kernel that goes on" -- \
+		sh -c 'echo "<4>WARNING: CPU: 0 PID: 1 at planted" >/dev/kmsg; exit 0'
+	want 125 splat exit=0
+
+	run "taint" -- sh -c 'echo 512 >/proc/sys/kernel/tainted'
+	want 125 splat exit=0
+
+	run "a message that is no splat" -- \
+		sh -c 'echo "<4>Some CPU: WARNING: this is a mere remark" >/dev/kmsg'
+	want 0 ok exit=0
+
+	run "hang" --timeout 10 -- sh -c 'echo up; sleep 1000'
+	want 125 timeout
+	no_exit_field
+	grep -q '^up$' "$dir/out" || fail "output before the time-out is missing"
+
+	run "reboot" -- sh -c 'echo b >/proc/sysrq-trigger; sleep 1000'
+	want 125 no-result
+	no_exit_field
+
+	run "never up" --timeout 15 --append rdinit=/none -- true
+	want 125 splat	# the kernel panics without init
+
+	run "no kernel" --kernel /no/kernel -- true
+	want 125 setup
+
+	run "no command" --
+	want 125 setup
+
+	run "unknown option" --frobnicate -- true
+	want 125 setup
+}
+
+ends() {
+	local sig
+
+	for sig in INT TERM; do
+		start "SIG$sig" -- sleep 1000
+		kill -s "$sig" "$runner"
+		wait "$runner"
+		code=$?
+		want $((128 + $(kill -l "$sig"))) interrupted
+		wait_for 2 gone "$qemu" || fail "QEMU is still there"
+	done
+
+	start "SIGKILL" -- sleep 1000
+	kill -KILL "$runner"
+	wait "$runner" 2>/dev/null
+	wait_for 5 gone "$qemu" || fail "QEMU is still there"
+	code=125 want 125 no-result
+
+	start "QEMU killed" -- sleep 1000
+	kill -KILL "$qemu"
+	wait "$runner"
+	code=$?
+	want 125 lost
+	no_exit_field
+
+	case_name="reader gone"
+	vm --status "$status" -- sh -c 'yes' 2>"$dir/err" | head -n 1 >"$dir/out"
+	code=125 want 125 interrupted
+}
+
+exit_codes
+streams
+arguments
+surroundings
+two_at_once
+failures
+ends
+echo "runner: all cases passed"

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tinykvm - a VM that makes an exact number of VM exits of each kind and counts them itself.
+ *
+ * The guest is a few loops in 32-bit protected mode without paging and without interrupts. Each loop
+ * makes one kind of VM exit and counts what it has done in guest memory; where user space (out, hlt)
+ * or an eventfd (kport) or memory (touch) sees it too, both counts have to agree. At the end it makes
+ * a triple fault, which is an exit reason of its own and so adds to no other.
+ *
+ * What is exact: everything that the guest causes. One round makes
+ *   out + kport  I/O exits      hlt  HLT exits     cpuid  CPUID exits    msr  RDMSR exits
+ *   touch        nested page faults, and 2 more in the first round only (code page, data page)
+ *   1            shutdown (triple fault)
+ * What is not: exits that come from outside, which are the host's interrupts (SVM 0x60, VMX 1) and
+ * NMIs (SVM 0x61, VMX 0). There is no in-kernel interrupt controller, so no timer of the VM and no
+ * asynchronous page fault; the touched pages are kept out of huge pages, so each is one fault, unless
+ * the host migrates or merges pages meanwhile, which the lab's kernel does not do unasked.
+ */
+#define _GNU_SOURCE
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define PAGE		4096
+#define CODE_GPA	0x1000
+#define DATA_GPA	0x2000	/* not the code's page: a guest that writes there is slow under TCG */
+#define TOUCH_GPA	0x1000000
+#define TOUCH_MAX	(1 << 18)
+#define PORT_USER	0x10
+#define PORT_KERNEL	0x20
+#define STATS		"/sys/kernel/debug/asi/stats"
+
+/* In the order in which the guest goes through them; DATA_GPA holds counts[], then done[]. */
+enum kind { OUT, HLT, KPORT, MSR, CPUID, TOUCH, KINDS };
+
+static const char *const kind_name[KINDS] = { "out", "hlt", "kport", "msr", "cpuid", "touch" };
+
+struct data {
+	uint32_t counts[KINDS];		/* how many to make of each kind, this round */
+	uint32_t done[KINDS];		/* how many the guest has made, all rounds */
+};
+
+extern const char guest_code[], guest_code_end[];
+
+/*
+ * esi counts down, edi is the next page to touch. IA32_APIC_BASE is an MSR that KVM always intercepts
+ * and answers itself.
+ */
+asm(
+"	.pushsection .rodata\n"
+"	.code32\n"
+"	.macro loop_of kind, exit:vararg\n"
+"	movl	0x2000 + 4 * \\kind, %esi\n"
+"	testl	%esi, %esi\n"
+"	jz	2f\n"
+"1:	\\exit\n"
+"	incl	0x2018 + 4 * \\kind\n"
+"	decl	%esi\n"
+"	jnz	1b\n"
+"2:\n"
+"	.endm\n"
+"	.macro read_apic_base\n"
+"	movl	$0x1b, %ecx\n"
+"	rdmsr\n"
+"	.endm\n"
+"	.macro cpuid_0\n"
+"	xorl	%eax, %eax\n"
+"	cpuid\n"
+"	.endm\n"
+"	.macro touch_next\n"
+"	movb	$0x5a, (%edi)\n"
+"	addl	$0x1000, %edi\n"
+"	.endm\n"
+"guest_code:\n"
+"	loop_of	0, outb %al, $0x10\n"
+"	loop_of	1, hlt\n"
+"	loop_of	2, outb %al, $0x20\n"
+"	loop_of	3, read_apic_base\n"
+"	loop_of	4, cpuid_0\n"
+"	movl	$0x1000000, %edi\n"
+"	loop_of	5, touch_next\n"
+"	int3\n"				/* with an IDT of size 0: a triple fault */
+"guest_code_end:\n"
+"	.code64\n"
+"	.popsection\n"
+);
+
+_Static_assert(DATA_GPA == 0x2000 && sizeof(uint32_t) * KINDS == 0x18 && TOUCH_GPA == 0x1000000 &&
+	       PORT_USER == 0x10 && PORT_KERNEL == 0x20, "as written in the guest's code");
+
+struct options {
+	uint32_t counts[KINDS];
+	const char *name;
+	bool hold;
+	bool loop;
+	bool stats;
+	bool reasons;
+};
+
+struct vm {
+	int kvm;
+	int fd;
+	int vcpu;
+	int kport;			/* eventfd that counts the writes to PORT_KERNEL */
+	struct kvm_run *run;
+	size_t run_size;
+	char *code;
+	struct data *data;
+	char *touch;
+	uint64_t seen[KINDS];		/* counted on this side, where it can be */
+	uint64_t rounds;
+};
+
+static volatile sig_atomic_t stop;
+
+static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "tinykvm: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+static void *map_guest_memory(struct vm *vm, int slot, uint64_t gpa, size_t size)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot, .guest_phys_addr = gpa, .memory_size = size,
+	};
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mem == MAP_FAILED)
+		die("cannot map %zu bytes of guest memory: %m", size);
+	/* EINVAL: a kernel without huge pages */
+	if (madvise(mem, size, MADV_NOHUGEPAGE) && errno != EINVAL)
+		die("cannot keep guest memory out of huge pages: %m");
+	region.userspace_addr = (uintptr_t)mem;
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
+		die("KVM_SET_USER_MEMORY_REGION %#lx: %m", (unsigned long)gpa);
+	return mem;
+}
+
+static void open_kport(struct vm *vm)
+{
+	struct kvm_ioeventfd io = {
+		.addr = PORT_KERNEL, .len = 1, .flags = KVM_IOEVENTFD_FLAG_PIO,
+	};
+
+	vm->kport = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vm->kport < 0)
+		die("eventfd: %m");
+	io.fd = vm->kport;
+	if (ioctl(vm->fd, KVM_IOEVENTFD, &io))
+		die("KVM_IOEVENTFD port %#x: %m", PORT_KERNEL);
+}
+
+static void open_vm(struct vm *vm, uint32_t touch)
+{
+	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm < 0)
+		die("/dev/kvm: %m; needs a CPU with SVM or VMX and a kernel with KVM");
+	vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
+	if (vm->fd < 0)
+		die("KVM_CREATE_VM: %m");
+	/* Only VMX uses it, and only some of it; elsewhere it does nothing. */
+	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000))
+		die("KVM_SET_TSS_ADDR: %m");
+
+	vm->code = map_guest_memory(vm, 0, CODE_GPA, PAGE);
+	memcpy(vm->code, guest_code, guest_code_end - guest_code);
+	vm->data = map_guest_memory(vm, 1, DATA_GPA, PAGE);
+	memset(vm->data, 0, PAGE);
+	if (touch)
+		vm->touch = map_guest_memory(vm, 2, TOUCH_GPA, (size_t)touch * PAGE);
+	open_kport(vm);
+
+	vm->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
+	if (vm->vcpu < 0)
+		die("KVM_CREATE_VCPU: %m");
+	vm->run_size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	vm->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
+	if (vm->run == MAP_FAILED)
+		die("cannot map kvm_run: %m");
+}
+
+static void close_vm(struct vm *vm)
+{
+	munmap(vm->run, vm->run_size);
+	close(vm->vcpu);
+	close(vm->kport);
+	close(vm->fd);
+	close(vm->kvm);
+}
+
+static void set_segment(struct kvm_segment *seg, int type)
+{
+	*seg = (struct kvm_segment){
+		.limit = 0xffffffff, .selector = 8, .type = type, .present = 1, .db = 1, .s = 1, .g = 1,
+	};
+}
+
+/* Flat 32-bit segments, no paging, an empty IDT, interrupts off: the vCPU at the start of the code. */
+static void reset_vcpu(struct vm *vm)
+{
+	struct kvm_regs regs = { .rip = CODE_GPA, .rflags = 2 };
+	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	struct kvm_sregs sregs;
+
+	if (ioctl(vm->vcpu, KVM_GET_SREGS, &sregs))
+		die("KVM_GET_SREGS: %m");
+	sregs.cr0 |= 1;
+	set_segment(&sregs.cs, 11);
+	set_segment(&sregs.ds, 3);
+	sregs.es = sregs.ds;
+	sregs.fs = sregs.ds;
+	sregs.gs = sregs.ds;
+	sregs.ss = sregs.ds;
+	sregs.idt.base = 0;
+	sregs.idt.limit = 0;
+	if (ioctl(vm->vcpu, KVM_SET_SREGS, &sregs))
+		die("KVM_SET_SREGS: %m");
+	if (ioctl(vm->vcpu, KVM_SET_REGS, &regs))
+		die("KVM_SET_REGS: %m");
+	if (ioctl(vm->vcpu, KVM_SET_MP_STATE, &mp))
+		die("KVM_SET_MP_STATE: %m");
+}
+
+static void run_to_shutdown(struct vm *vm)
+{
+	for (;;) {
+		if (ioctl(vm->vcpu, KVM_RUN, 0)) {
+			if (errno == EINTR)
+				continue;	/* a round is always finished: counts stay exact */
+			die("KVM_RUN: %m");
+		}
+		switch (vm->run->exit_reason) {
+		case KVM_EXIT_IO:
+			if (vm->run->io.direction != KVM_EXIT_IO_OUT || vm->run->io.size != 1 ||
+			    vm->run->io.count != 1 || vm->run->io.port != PORT_USER)
+				die("unexpected I/O exit, port %#x", vm->run->io.port);
+			vm->seen[OUT]++;
+			break;
+		case KVM_EXIT_HLT:
+			vm->seen[HLT]++;
+			break;
+		case KVM_EXIT_SHUTDOWN:
+			return;
+		case KVM_EXIT_INTERNAL_ERROR:
+			die("KVM internal error %u", vm->run->internal.suberror);
+		default:
+			die("unexpected exit to user space, reason %u", vm->run->exit_reason);
+		}
+	}
+}
+
+static void run_round(struct vm *vm, const uint32_t *counts)
+{
+	size_t touch_size = (size_t)counts[TOUCH] * PAGE;
+	uint64_t kicks;
+	uint32_t i;
+
+	/* Fresh pages again: KVM drops its mappings of them, and of nothing else. */
+	if (vm->rounds && counts[TOUCH] && madvise(vm->touch, touch_size, MADV_DONTNEED))
+		die("cannot drop the touched pages: %m");
+	memcpy(vm->data->counts, counts, sizeof(vm->data->counts));
+	reset_vcpu(vm);
+	run_to_shutdown(vm);
+	vm->rounds++;
+
+	if (read(vm->kport, &kicks, sizeof(kicks)) == sizeof(kicks))
+		vm->seen[KPORT] += kicks;
+	for (i = 0; i < counts[TOUCH]; i++)
+		vm->seen[TOUCH] += vm->touch[(size_t)i * PAGE] == 0x5a;
+}
+
+/* The guest's counters are 32 bits wide; the differences are what has to be 0. */
+static void check_counts(const struct vm *vm, const uint32_t *counts)
+{
+	int i;
+
+	for (i = 0; i < KINDS; i++) {
+		uint64_t want = counts[i] * vm->rounds;
+
+		if (vm->data->done[i] != (uint32_t)want)
+			die("%s: the guest counted %u, not %u (modulo 2^32)", kind_name[i],
+			    vm->data->done[i], (uint32_t)want);
+		if (i != MSR && i != CPUID && vm->seen[i] != want)
+			die("%s: seen from outside %lu, not %lu", kind_name[i],
+			    (unsigned long)vm->seen[i], (unsigned long)want);
+	}
+}
+
+static void print_counts(const struct vm *vm, const uint32_t *counts)
+{
+	int i;
+
+	printf("rounds %lu\n", (unsigned long)vm->rounds);
+	for (i = 0; i < KINDS; i++)
+		if (counts[i])
+			printf("%s %lu\n", kind_name[i], (unsigned long)(counts[i] * vm->rounds));
+}
+
+/* What KVM and isolation must have counted, by the architecture's exit reasons. */
+static void print_reasons(const struct vm *vm, const uint32_t *counts)
+{
+	static const struct {
+		uint32_t svm, vmx;
+	} reason[] = {
+		[OUT] = { 0x7b, 30 }, [HLT] = { 0x78, 12 }, [MSR] = { 0x7c, 31 },
+		[CPUID] = { 0x72, 10 }, [TOUCH] = { 0x400, 48 },
+	}, shutdown = { 0x7f, 2 };
+	uint64_t n[KINDS];
+	uint32_t a, b, c, d;
+	bool svm;
+	int i;
+
+	svm = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1 << 2);
+	for (i = 0; i < KINDS; i++)
+		n[i] = counts[i] * vm->rounds;
+	n[OUT] += n[KPORT];
+	n[TOUCH] += 2;
+	for (i = 0; i < KINDS; i++)
+		if (i != KPORT && n[i])
+			printf("reason %#x %lu\n", svm ? reason[i].svm : reason[i].vmx,
+			       (unsigned long)n[i]);
+	printf("reason %#x %lu\n", svm ? shutdown.svm : shutdown.vmx, (unsigned long)vm->rounds);
+}
+
+/* This process's lines of asi/stats, as they are. */
+static void print_stats(void)
+{
+	char line[256], mine[16];
+	FILE *f = fopen(STATS, "re");
+
+	if (!f)
+		die("%s: %m; --stats needs root, debugfs and a kernel with isolation", STATS);
+	snprintf(mine, sizeof(mine), "%d ", getpid());
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, mine, strlen(mine)))
+			fputs(line, stdout);
+	if (ferror(f))
+		die("%s: read: %m", STATS);
+	fclose(f);
+}
+
+static void __attribute__((noreturn)) usage(int code)
+{
+	fprintf(code ? stderr : stdout,
+"usage: tinykvm [--out N] [--hlt N] [--kport N] [--msr N] [--cpuid N] [--touch N]\n"
+"               [--loop] [--name NAME] [--reasons] [--stats] [--hold]\n"
+"A VM with one vCPU that makes exactly N VM exits of each kind:\n"
+"  --out     an I/O port that user space handles     --hlt    HLT, to user space\n"
+"  --kport   an I/O port that the kernel handles     --msr    RDMSR, in the kernel\n"
+"  --cpuid   CPUID, in the kernel                    --touch  first touch of a page (N <= %d)\n"
+"Prints `pid PID` first, at the end `rounds N` and a line KIND N for each kind.\n"
+"  --loop     start over until SIGTERM or SIGINT; the round is finished, so counts stay exact\n"
+"  --name     the process's name (15 characters)\n"
+"  --reasons  at the end, `reason EXIT-REASON N`: what the kernel must have counted; host interrupts\n"
+"             (SVM 0x60 and 0x61, VMX 0 and 1) come on top\n"
+"  --stats    at the end, this process's lines of %s\n"
+"  --hold     at the end, print `hold`, and keep the VM until a line or the end of standard input\n"
+"Exit code: 0; 1 if anything failed or two counts of one thing differ; 2 wrong usage.\n",
+		TOUCH_MAX, STATS);
+	exit(code);
+}
+
+static uint32_t number(const char *text, uint32_t max)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	if (errno || *end || end == text || *text == '-' || n > max) {
+		fprintf(stderr, "tinykvm: not a number from 0 to %u: %s\n", max, text);
+		exit(2);
+	}
+	return n;
+}
+
+static void parse(int argc, char **argv, struct options *opt)
+{
+	enum { NAME = KINDS, REASONS, STATS_, HOLD, LOOP, HELP };
+	static const struct option longs[] = {
+		{ "out", required_argument, NULL, OUT },
+		{ "hlt", required_argument, NULL, HLT },
+		{ "kport", required_argument, NULL, KPORT },
+		{ "msr", required_argument, NULL, MSR },
+		{ "cpuid", required_argument, NULL, CPUID },
+		{ "touch", required_argument, NULL, TOUCH },
+		{ "name", required_argument, NULL, NAME },
+		{ "reasons", no_argument, NULL, REASONS },
+		{ "stats", no_argument, NULL, STATS_ },
+		{ "hold", no_argument, NULL, HOLD },
+		{ "loop", no_argument, NULL, LOOP },
+		{ "help", no_argument, NULL, HELP },
+		{ }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case OUT ... TOUCH:
+			opt->counts[c] = number(optarg, c == TOUCH ? TOUCH_MAX : UINT32_MAX);
+			break;
+		case NAME:
+			opt->name = optarg;
+			break;
+		case REASONS:
+			opt->reasons = true;
+			break;
+		case STATS_:
+			opt->stats = true;
+			break;
+		case HOLD:
+			opt->hold = true;
+			break;
+		case LOOP:
+			opt->loop = true;
+			break;
+		case HELP:
+			usage(0);
+		default:
+			usage(2);
+		}
+	}
+	if (optind != argc)
+		usage(2);
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	struct options opt = { 0 };
+	struct vm vm = { 0 };
+
+	parse(argc, argv, &opt);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (opt.name && prctl(PR_SET_NAME, opt.name))
+		die("cannot set the name %s: %m", opt.name);
+	if (opt.loop) {
+		sigaction(SIGTERM, &act, NULL);
+		sigaction(SIGINT, &act, NULL);
+	}
+	printf("pid %d\n", getpid());
+
+	open_vm(&vm, opt.counts[TOUCH]);
+	do {
+		run_round(&vm, opt.counts);
+	} while (opt.loop && !stop);
+	check_counts(&vm, opt.counts);
+
+	print_counts(&vm, opt.counts);
+	if (opt.reasons)
+		print_reasons(&vm, opt.counts);
+	if (opt.stats)
+		print_stats();
+	if (opt.hold) {
+		puts("hold");
+		getchar();
+	}
+	close_vm(&vm);
+	return 0;
+}
