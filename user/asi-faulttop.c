@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+/* asi-faulttop: top of what is missing from the page tables of KVM address space isolation. */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#include "caps.h"
+#include "exitcode.h"
+#include "options.h"
+#include "output.h"
+#include "procinfo.h"
+#include "term.h"
+#include "util.h"
+#include "view.h"
+#include "waiter.h"
+#include "render/render.h"
+
+#define TOOL "asi-faulttop"
+/* lines of the live screen that are not rows: title, three of foot, one spare, so as not to scroll */
+#define LIVE_OVERHEAD 6
+
+struct app {
+	struct options options;
+	struct resolver resolver;
+	struct session *session;
+	struct snapshot start, last;
+	int out;
+};
+
+static int libbpf_verbose(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, format, args);
+}
+
+/* "asi-faulttop: what failed: why; what to do" */
+static int fail(int code, const char *what, int err, const char *remedy)
+{
+	fprintf(stderr, TOOL ": %s: %s%s%s\n", what, strerror(-err), remedy ? "; " : "",
+		remedy ? remedy : "");
+	return code;
+}
+
+static int check(void)
+{
+	struct need needs[CAPS_NEEDS];
+
+	caps_check(needs);
+	caps_print(needs, stdout);
+	if (fflush(stdout))
+		return fail(EXIT_RUNTIME, "cannot write to stdout", -errno, NULL);
+	return caps_lacking(needs) ? EXIT_LACKING : EXIT_FINE;
+}
+
+/* What the command line names comes first: it is wrong on any kernel. */
+static int check_start(const struct options *options)
+{
+	struct need needs[CAPS_NEEDS];
+	const struct need *lacking;
+
+	if (options->pid && !process_exists(options->pid)) {
+		fprintf(stderr, TOOL ": no process %u (-p); pidof qemu-system-x86_64 lists VMMs\n",
+			options->pid);
+		return EXIT_NO_SUCH;
+	}
+	caps_check(needs);
+	lacking = caps_lacking(needs);
+	if (!lacking)
+		return EXIT_FINE;
+	fprintf(stderr, TOOL ": %s: %s; %s\n", lacking->what, lacking->why, lacking->remedy);
+	return EXIT_LACKING;
+}
+
+static int app_open(struct app *app)
+{
+	const struct options *options = &app->options;
+	struct session_config config = {
+		.pid = options->pid,
+		.sites = options->sites,
+		.stacks = options->stacks,
+		.stats = options->stats,
+	};
+	int err;
+
+	libbpf_set_print(options->verbose ? libbpf_verbose : NULL);
+	err = session__open(&config, &app->session);
+	if (err == -EPERM)
+		return fail(EXIT_LACKING, "cannot load the BPF program", err,
+			    "run it as root, outside a container; -v shows libbpf's reasons");
+	if (err)
+		return fail(EXIT_RUNTIME, "cannot load the BPF program", err,
+			    "-v shows libbpf's reasons");
+	err = resolver__init(&app->resolver);
+	if (err)
+		return fail(EXIT_RUNTIME, "cannot read the kernel's symbols", err, NULL);
+	app->resolver.session = options->stacks ? app->session : NULL;
+	app->out = output_open(options->path, options->force);
+	if (app->out == -EEXIST)
+		return fail(EXIT_RUNTIME, options->path, app->out, "--force overwrites it");
+	if (app->out < 0)
+		return fail(EXIT_RUNTIME, options->path, app->out, NULL);
+	return EXIT_FINE;
+}
+
+static int app_arm(struct app *app)
+{
+	int err;
+
+	waiter_init(app->options.live);
+	err = session__arm(app->session);
+	if (err == -ENOENT)
+		return fail(EXIT_LACKING, "no tracepoint asi:asi_fault", err,
+			    "boot the kernel of 'make kernel' with kvm.address_space_isolation=1");
+	if (err)
+		return fail(EXIT_RUNTIME, "cannot attach to asi:asi_fault", err, NULL);
+	app->start.ns = session_now_ns();
+	fputs(TOOL ": ready\n", stderr);
+	return EXIT_FINE;
+}
+
+static bool use_color(const struct app *app)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (app->options.color != COLOR_AUTO)
+		return app->options.color == COLOR_ALWAYS;
+	return isatty(app->out) && !(no_color && *no_color);
+}
+
+static int render(struct app *app, const struct report *report, bool total, char **ret_text,
+		  size_t *ret_size)
+{
+	struct text_style style = { .color = use_color(app),
+				    .time = app->options.time,
+				    .stats = app->options.stats };
+	uint32_t rows = app->options.rows;
+	struct view view;
+	int err, lines;
+	FILE *out;
+
+	if (app->options.live && !total) {
+		term_size(app->out, &style.columns, &lines);
+		lines = lines > LIVE_OVERHEAD ? lines - LIVE_OVERHEAD : 1;
+		if (!rows || (uint32_t)lines < rows)
+			rows = lines;
+	}
+	err = view__init(&view, report, &app->resolver, rows, total);
+	if (err)
+		return err;
+	out = open_memstream(ret_text, ret_size);
+	if (out && app->options.format == FORMAT_JSON)
+		render_json(out, &view);
+	else if (out)
+		render_text(out, &view, &style);
+	view__fini(&view);
+	return out && !fclose(out) ? 0 : -ENOMEM;
+}
+
+/* 0 or negative errno */
+static int show(struct app *app, struct report *report, bool total)
+{
+	cleanup_free char *text = NULL;
+	size_t size;
+	int err;
+
+	report__sort(report, app->options.sort);
+	err = render(app, report, total, &text, &size);
+	if (err)
+		return err;
+	if (app->options.live && !total)
+		return term_draw(app->out, text, size);
+	return output_write(app->out, text, size);
+}
+
+static int show_interval(struct app *app)
+{
+	struct snapshot now;
+	struct report report;
+	int err;
+
+	err = session__read(app->session, &now);
+	if (err)
+		return err;
+	err = report__init(&report, &app->last, &now);
+	if (!err) {
+		err = show(app, &report, false);
+		report__fini(&report);
+	}
+	snapshot__fini(&app->last);
+	app->last = now;
+	return err;
+}
+
+static int suspend(struct app *app)
+{
+	term_leave();
+	waiter_stop();
+	term_enter(app->out);
+	return show_interval(app);
+}
+
+/* Until the time is over, enough is shown, or a signal comes. 0 or negative errno. */
+static int app_run(struct app *app)
+{
+	const struct options *options = &app->options;
+	uint64_t end = options->duration_ns ? app->start.ns + options->duration_ns : UINT64_MAX;
+	uint64_t next = options->interval_ns ? app->start.ns + options->interval_ns : UINT64_MAX;
+	uint32_t shown = 0;
+	enum wake wake;
+	int err = 0;
+
+	app->last.ns = app->start.ns;
+	if (options->live)
+		term_enter(app->out);
+	while (!err) {
+		wake = waiter_wait(next < end ? next : end);
+		if (wake == WAKE_END || (wake == WAKE_TIME && end < next))
+			break;
+		if (wake == WAKE_STOP)
+			err = suspend(app);
+		else
+			err = show_interval(app);
+		if (wake != WAKE_TIME)
+			continue;
+		if (++shown == options->count)
+			break;
+		/* intervals that were slept through are one long one */
+		while (next <= session_now_ns())
+			next += options->interval_ns;
+	}
+	term_leave();
+	return err;
+}
+
+/* The whole run, with the program quiet. *ret_incomplete: something was lost. */
+static int app_report(struct app *app, bool *ret_incomplete)
+{
+	struct snapshot now;
+	struct report report;
+	int err;
+
+	err = session__disarm(app->session);
+	err = err ? err : session__read(app->session, &now);
+	if (err)
+		return err;
+	err = report__init(&report, &app->start, &now);
+	snapshot__fini(&now);
+	if (err)
+		return err;
+	err = show(app, &report, true);
+	*ret_incomplete = losses_any(&report.losses) || report__unaccounted(&report);
+	report__fini(&report);
+	return err;
+}
+
+static int app_finish(const struct app *app, int err, bool incomplete)
+{
+	/* the reader has seen enough */
+	if (err == -EPIPE)
+		return EXIT_FINE;
+	if (err)
+		return fail(EXIT_RUNTIME, app->options.path ? app->options.path : "report", err,
+			    NULL);
+	if (!incomplete || !app->options.strict)
+		return EXIT_FINE;
+	fputs(TOOL ": incomplete (--strict): see the losses in the report\n", stderr);
+	return EXIT_INCOMPLETE;
+}
+
+static void app_close(struct app *app)
+{
+	session__close(app->session);
+	resolver__fini(&app->resolver);
+	snapshot__fini(&app->last);
+}
+
+int main(int argc, char **argv)
+{
+	struct app app = {};
+	bool incomplete = false;
+	int code, err;
+
+	options_parse(argc, argv, &app.options);
+	if (app.options.check)
+		return check();
+	code = check_start(&app.options);
+	code = code ? code : app_open(&app);
+	code = code ? code : app_arm(&app);
+	if (!code) {
+		err = app_run(&app);
+		err = err ? err : app_report(&app, &incomplete);
+		code = app_finish(&app, err, incomplete);
+	}
+	app_close(&app);
+	return code;
+}

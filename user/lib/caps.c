@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include <bpf/btf.h>
+
+#include "caps.h"
+#include "util.h"
+
+#define EVENT "events/asi/asi_fault"
+#define EXIT_FORMAT "events/kvm/kvm_exit/format"
+#define PARAMETER "/sys/module/kvm/parameters/address_space_isolation"
+
+#define REMEDY_PRIVILEGES "run it as root, or give it CAP_BPF and CAP_PERFMON"
+#define REMEDY_KERNEL "boot the kernel of 'make kernel' with kvm.address_space_isolation=1"
+#define REMEDY_OFF "boot with kvm.address_space_isolation=1"
+#define REMEDY_TRACEFS "mount -t tracefs tracefs /sys/kernel/tracing"
+#define REMEDY_SYMBOLS "sysctl kernel.kptr_restrict=0, or give it CAP_SYSLOG"
+
+static uint64_t effective_caps(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	if (syscall(SYS_capget, &header, data))
+		return 0;
+	return data[0].effective | (uint64_t)data[1].effective << 32;
+}
+
+static bool has(uint64_t caps, int cap)
+{
+	/* CAP_SYS_ADMIN has what CAP_BPF and CAP_PERFMON were split from (Linux 5.8) */
+	return caps & (1ULL << cap | 1ULL << CAP_SYS_ADMIN);
+}
+
+static void check_privileges(struct need *need)
+{
+	uint64_t caps = effective_caps();
+	bool bpf = has(caps, CAP_BPF), perfmon = has(caps, CAP_PERFMON);
+
+	*need = (struct need){ .what = "privileges",
+			       .required = true,
+			       .met = bpf && perfmon,
+			       .remedy = REMEDY_PRIVILEGES };
+	snprintf(need->why, sizeof(need->why), "%s",
+		 need->met ? "CAP_BPF and CAP_PERFMON" :
+		 bpf	   ? "no CAP_PERFMON" :
+		 perfmon   ? "no CAP_BPF" :
+			     "neither CAP_BPF nor CAP_PERFMON");
+}
+
+static int tracefs_access(const char *name)
+{
+	static const char *const roots[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		snprintf(path, sizeof(path), "%s/%s", roots[i], name);
+		if (!access(path, F_OK))
+			return 0;
+	}
+	return -errno;
+}
+
+/* BTF has a typedef for each tracepoint, and is there when tracefs is not mounted. */
+static bool btf_has_event(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool found = btf &&
+		     btf__find_by_name_kind(btf, "btf_trace_asi_fault", BTF_KIND_TYPEDEF) > 0;
+
+	btf__free(btf);
+	return found;
+}
+
+static void check_tracepoint(struct need *need)
+{
+	struct utsname uts;
+
+	uname(&uts);
+	*need = (struct need){ .what = "tracepoint", .required = true, .remedy = REMEDY_KERNEL };
+	need->met = !tracefs_access(EVENT) || btf_has_event();
+	snprintf(need->why, sizeof(need->why), "%s asi:asi_fault in Linux %s",
+		 need->met ? "found" : "no", uts.release);
+}
+
+bool caps_parameter_on(const char *text)
+{
+	return *text == 'Y' || *text == 'y' || *text == '1';
+}
+
+static void check_parameter(struct need *need)
+{
+	cleanup_fclose FILE *file = fopen(PARAMETER, "re");
+	char text[8] = "";
+
+	*need = (struct need){ .what = "isolation", .required = true, .remedy = REMEDY_OFF };
+	if (!file || !fgets(text, sizeof(text), file)) {
+		/* the tracepoint decides: nothing to add when there is no parameter */
+		need->met = true;
+		snprintf(need->why, sizeof(need->why), "cannot read %s", PARAMETER);
+		return;
+	}
+	need->met = caps_parameter_on(text);
+	snprintf(need->why, sizeof(need->why), "kvm.address_space_isolation is %s",
+		 need->met ? "on" : "off");
+}
+
+static void check_symbols(struct need *need)
+{
+	cleanup_fclose FILE *file = fopen("/proc/kallsyms", "re");
+	unsigned long long address = 0;
+	bool readable = file && fscanf(file, "%llx", &address) == 1;
+
+	*need = (struct need){ .what = "symbols", .met = address, .remedy = REMEDY_SYMBOLS };
+	snprintf(need->why, sizeof(need->why), "%s",
+		 address  ? "/proc/kallsyms shows addresses" :
+		 readable ? "kptr_restrict hides the addresses in /proc/kallsyms" :
+			    "cannot read /proc/kallsyms");
+}
+
+static void check_exit_names(struct need *need)
+{
+	int err = tracefs_access(EXIT_FORMAT);
+
+	*need = (struct need){ .what = "VM-exit names", .met = !err, .remedy = REMEDY_TRACEFS };
+	if (err)
+		snprintf(need->why, sizeof(need->why), "cannot find " EXIT_FORMAT " in tracefs");
+	else
+		snprintf(need->why, sizeof(need->why), "kvm:kvm_exit in tracefs");
+}
+
+static void check_machine(struct need *need)
+{
+	struct utsname uts;
+
+	uname(&uts);
+	*need = (struct need){ .what = "machine",
+			       .required = true,
+			       .met = !strcmp(uts.machine, "x86_64"),
+			       .remedy = "isolation exists on x86_64 only" };
+	snprintf(need->why, sizeof(need->why), "%s", uts.machine);
+}
+
+void caps_check(struct need ret_needs[CAPS_NEEDS])
+{
+	check_machine(&ret_needs[0]);
+	check_privileges(&ret_needs[1]);
+	check_tracepoint(&ret_needs[2]);
+	check_parameter(&ret_needs[3]);
+	check_symbols(&ret_needs[4]);
+	check_exit_names(&ret_needs[5]);
+}
+
+const struct need *caps_lacking(const struct need needs[CAPS_NEEDS])
+{
+	for (int i = 0; i < CAPS_NEEDS; i++)
+		if (needs[i].required && !needs[i].met)
+			return &needs[i];
+	return NULL;
+}
+
+void caps_print(const struct need needs[CAPS_NEEDS], FILE *out)
+{
+	for (int i = 0; i < CAPS_NEEDS; i++) {
+		const struct need *need = &needs[i];
+		const char *state = need->met ? "ok" : need->required ? "MISSING" : "poorer";
+
+		fprintf(out, "%-8s %-14s %s%s%s\n", state, need->what, need->why,
+			need->met ? "" : ": ", need->met ? "" : need->remedy);
+	}
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "platform.h"
+#include "util.h"
+
+#define CPUID_HYPERVISOR_BIT (1u << 31)
+#define CPUID_HYPERVISOR_LEAF 0x40000000
+
+/* The hypervisor's signature as CPUID tells it; "" without one. */
+static void hypervisor(char sign[13])
+{
+	memset(sign, 0, 13);
+#if defined(__x86_64__)
+	uint32_t a, b, c, d;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & CPUID_HYPERVISOR_BIT))
+		return;
+	__cpuid(CPUID_HYPERVISOR_LEAF, a, b, c, d);
+	memcpy(sign, &b, 4);
+	memcpy(sign + 4, &c, 4);
+	memcpy(sign + 8, &d, 4);
+	if (!sign[0])
+		strcpy(sign, "unknown");
+#endif
+}
+
+static const char *hypervisor_name(const char *sign)
+{
+	static const char *const known[][2] = {
+		{ "TCGTCGTCGTCG", "QEMU TCG" },	     { "KVMKVMKVM", "KVM guest" },
+		{ "Microsoft Hv", "Hyper-V guest" }, { "VMwareVMware", "VMware guest" },
+		{ "XenVMMXenVMM", "Xen guest" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strcmp(sign, known[i][0]))
+			return known[i][1];
+	return "virtual machine";
+}
+
+static bool dmi(const char *name, char *buf, size_t size)
+{
+	cleanup_fclose FILE *file = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/class/dmi/id/%s", name);
+	file = fopen(path, "re");
+	if (!file || !fgets(buf, size, file))
+		return false;
+	buf[strcspn(buf, "\n")] = '\0';
+	return *buf;
+}
+
+void platform_print(char *buf, size_t size)
+{
+	char sign[13], vendor[64] = "", product[64] = "";
+	const char *name;
+
+	hypervisor(sign);
+	name = *sign ? hypervisor_name(sign) : "bare metal";
+	if (dmi("sys_vendor", vendor, sizeof(vendor)))
+		dmi("product_name", product, sizeof(product));
+	/* Bochs has no hypervisor bit; its firmware says who it is */
+	if (!*sign && !strncmp(vendor, "Bochs", 5))
+		name = "Bochs";
+	if (*vendor)
+		snprintf(buf, size, "%s (%s%s%s)", name, vendor, *product ? " " : "", product);
+	else
+		snprintf(buf, size, "%s", name);
+}

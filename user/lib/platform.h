@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* On what the figures were taken: every output names it. */
+#ifndef FAULTLINE_PLATFORM_H
+#define FAULTLINE_PLATFORM_H
+
+#include <stddef.h>
+
+/* "QEMU TCG", "KVM guest (Vendor Product)", "bare metal (Vendor Product)"; best effort. */
+void platform_print(char *buf, size_t size);
+
+#endif

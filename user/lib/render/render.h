@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Renderers: a view to a stream, and nothing else. */
+#ifndef FAULTLINE_RENDER_H
+#define FAULTLINE_RENDER_H
+
+#include <stdio.h>
+
+#include "view.h"
+
+struct text_style {
+	int columns; /* 0: as wide as it gets */
+	bool color, time, stats;
+};
+
+void render_text(FILE *out, const struct view *view, const struct text_style *style);
+
+/* One record a row, then a summary; docs/JSON.md */
+void render_json(FILE *out, const struct view *view);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the maps held at one moment, and the rows that two such moments make. */
+#ifndef FAULTLINE_SNAPSHOT_H
+#define FAULTLINE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "loss.h"
+
+struct site {
+	struct fl_site_key key;
+	struct fl_site value;
+};
+
+struct snapshot {
+	uint64_t ns; /* CLOCK_MONOTONIC */
+	struct site *sites; /* ordered by pid, vm, ip, page, then VM-exit reason */
+	size_t n;
+	struct losses losses;
+	uint64_t events; /* faults handled, whether kept in a site or lost */
+	size_t vms;
+	uint64_t run_ns, run_n; /* the program's own cost; 0 unless the kernel counts it */
+};
+
+/* Orders sites, which a map hands out in any order. */
+void snapshot__sort(struct snapshot *snapshot);
+void snapshot__fini(struct snapshot *snapshot);
+
+#define ROW_EXITS 8
+
+struct row_exit {
+	uint32_t isa, reason;
+	uint64_t count;
+};
+
+/* One VM, instruction and page: over all VM-exit reasons. */
+struct row {
+	uint32_t pid, vm;
+	uint64_t ip, page;
+	uint64_t count;
+	uint64_t address_min, address_max; /* since arming, as are the fields to error_bits */
+	uint64_t first_ns, last_ns;
+	uint64_t vcpus, error_bits;
+	int32_t stack_id;
+	struct row_exit exits[ROW_EXITS]; /* most frequent first */
+	unsigned int n_exits;
+	uint64_t exits_other; /* faults of reasons beyond ROW_EXITS */
+};
+
+struct report {
+	uint64_t from_ns, to_ns;
+	struct row *rows; /* only those with a fault in the interval */
+	size_t n;
+	uint64_t counted; /* in rows */
+	uint64_t events; /* handled by the program: rows + lost in maps, once it is quiet */
+	uint64_t missed; /* faults in no row, of every kind */
+	struct losses losses;
+	size_t vms;
+	uint64_t run_ns, run_n;
+};
+
+/* SORT_RATE is SORT_COUNT by the name of the column next to it */
+enum row_sort { SORT_COUNT, SORT_RATE, SORT_VM, SORT_IP, SORT_ADDRESS, SORT_LAST, SORT_MAX };
+
+/* "count" and so on; -EINVAL */
+int row_sort_parse(const char *name, enum row_sort *ret_sort);
+/* "count, vm, ..." */
+const char *row_sort_names(void);
+
+/* What came between the two; before may be empty (all zero): everything. 0 or -ENOMEM. */
+int report__init(struct report *ret_report, const struct snapshot *before,
+		 const struct snapshot *now);
+void report__sort(struct report *report, enum row_sort sort);
+void report__fini(struct report *report);
+
+/*
+ * What the program handled, but is neither in a row nor lost in a map. Zero once the program is
+ * quiet; while it runs, what came between reading two maps (so it can be off by a few either way).
+ */
+int64_t report__unaccounted(const struct report *report);
+
+#endif

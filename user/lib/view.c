@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "platform.h"
+#include "procinfo.h"
+#include "util.h"
+#include "view.h"
+
+int resolver__init(struct resolver *ret_resolver)
+{
+	struct resolver resolver = {};
+	int err;
+
+	err = ksyms__load(NULL, &resolver.ksyms);
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		resolver.symbols = err == -EPERM ? "hidden by kptr_restrict" :
+						   "/proc/kallsyms is not readable";
+	err = klayout__read(&resolver.layout, resolver.ksyms);
+	if (!err)
+		err = exitnames__load(&resolver.exits);
+	if (err == -ENOMEM) {
+		resolver__fini(&resolver);
+		return err;
+	}
+	if (!resolver.symbols && !resolver.layout.known)
+		resolver.symbols = "no data symbols (CONFIG_KALLSYMS_ALL): most regions unknown";
+	platform_print(resolver.platform, sizeof(resolver.platform));
+	*ret_resolver = resolver;
+	return 0;
+}
+
+void resolver__fini(struct resolver *resolver)
+{
+	ksyms__free(resolver->ksyms);
+	klayout__fini(&resolver->layout);
+	exitnames__free(resolver->exits);
+	*resolver = (struct resolver){};
+}
+
+/* Code is in the kernel's text or a module's; the nearest symbol before anything else is not it. */
+static bool find_function(const struct resolver *resolver, uint64_t ip, struct ksym *ret_sym)
+{
+	const struct kspan *text = &resolver->layout.text;
+
+	if (!ksyms__find(resolver->ksyms, ip, ret_sym))
+		return false;
+	return ret_sym->module || !text->end || (ip >= text->start && ip < text->end);
+}
+
+static void print_function(const struct resolver *resolver, uint64_t ip, char buf[VIEW_NAME])
+{
+	struct ksym sym;
+
+	if (!find_function(resolver, ip, &sym))
+		snprintf(buf, VIEW_NAME, "0x%" PRIx64, ip);
+	else if (sym.module)
+		snprintf(buf, VIEW_NAME, "%s[%s]+0x%" PRIx64, sym.name, sym.module,
+			 ip - sym.address);
+	else
+		snprintf(buf, VIEW_NAME, "%s+0x%" PRIx64, sym.name, ip - sym.address);
+}
+
+static int resolve_stack(const struct resolver *resolver, struct view_row *view)
+{
+	uint64_t frames[FL_STACK_DEPTH];
+	int n;
+
+	if (!resolver->session)
+		return 0;
+	n = session__stack(resolver->session, view->row->stack_id, view->row->ip, frames);
+	if (n <= 0)
+		return 0;
+	view->frames = calloc(n, sizeof(*view->frames));
+	if (!view->frames)
+		return -ENOMEM;
+	view->n_frames = n;
+	for (int i = 0; i < n; i++) {
+		view->frames[i].address = frames[i];
+		print_function(resolver, frames[i], view->frames[i].name);
+	}
+	return 0;
+}
+
+static int resolve(const struct resolver *resolver, const struct row *row, struct view_row *view)
+{
+	view->row = row;
+	process_comm(row->pid, view->comm, sizeof(view->comm));
+	print_function(resolver, row->ip, view->site);
+	if (find_function(resolver, row->ip, &view->function))
+		view->function_offset = row->ip - view->function.address;
+	else
+		view->function = (struct ksym){};
+	region_decode(&resolver->layout, resolver->ksyms, row->address_min, &view->region);
+	region_print(&view->region, view->object, sizeof(view->object));
+	for (unsigned int i = 0; i < row->n_exits; i++)
+		exitnames__print(resolver->exits, row->exits[i].isa, row->exits[i].reason,
+				 view->exits[i], sizeof(view->exits[i]));
+	return resolve_stack(resolver, view);
+}
+
+int view__init(struct view *ret_view, const struct report *report, const struct resolver *resolver,
+	       uint32_t max_rows, bool total)
+{
+	struct view view = { .report = report, .resolver = resolver, .total = total };
+	size_t n = max_rows && max_rows < report->n ? max_rows : report->n;
+
+	clock_gettime(CLOCK_REALTIME, &view.time);
+	view.rows = calloc(n ? n : 1, sizeof(*view.rows));
+	if (!view.rows)
+		return -ENOMEM;
+	while (view.n < n) {
+		if (resolve(resolver, &report->rows[view.n], &view.rows[view.n])) {
+			view__fini(&view);
+			return -ENOMEM;
+		}
+		view.shown += report->rows[view.n++].count;
+	}
+	*ret_view = view;
+	return 0;
+}
+
+void view__fini(struct view *view)
+{
+	for (size_t i = 0; i < view->n; i++)
+		free(view->rows[i].frames);
+	free(view->rows);
+	*view = (struct view){};
+}
+
+double view__seconds(const struct view *view)
+{
+	uint64_t ns = view->report->to_ns - view->report->from_ns;
+
+	return (ns ? ns : 1) / 1e9;
+}
+
+void view__time(const struct view *view, char buf[40])
+{
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&view->time.tv_sec, &tm);
+	n = strftime(buf, 40, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(buf + n, 40 - n, ".%06ldZ", view->time.tv_nsec / 1000);
+}

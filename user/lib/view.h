@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A report with its numbers resolved to names: all that a renderer sees. */
+#ifndef FAULTLINE_VIEW_H
+#define FAULTLINE_VIEW_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "exitnames.h"
+#include "klayout.h"
+#include "ksyms.h"
+#include "region.h"
+#include "session.h"
+#include "snapshot.h"
+
+#define VIEW_NAME 160
+#define VIEW_COMM 32
+
+struct view_frame {
+	uint64_t address;
+	char name[VIEW_NAME]; /* "function+0x12", or the address */
+};
+
+struct view_row {
+	const struct row *row;
+	char comm[VIEW_COMM]; /* "": not known */
+	struct ksym function; /* name NULL: not known */
+	uint64_t function_offset;
+	char site[VIEW_NAME]; /* "function+0x12", or the address */
+	struct region region; /* of address_min */
+	char object[VIEW_NAME];
+	char exits[ROW_EXITS][64];
+	struct view_frame *frames; /* innermost first */
+	int n_frames;
+};
+
+/* Where names come from; any may be NULL. */
+struct resolver {
+	struct ksyms *ksyms;
+	struct klayout layout;
+	struct exitnames *exits;
+	struct session *session; /* for stacks; NULL: none */
+	char platform[192];
+	const char *symbols; /* NULL: fine; else why names are missing */
+};
+
+struct view {
+	const struct report *report;
+	const struct resolver *resolver;
+	struct view_row *rows; /* those to show, in order */
+	size_t n;
+	uint64_t shown; /* faults in them */
+	bool total; /* of the whole run, and the program is quiet; else an interval */
+	struct timespec time;
+};
+
+/* Loads what can be had, and is content with less. 0 or -ENOMEM. */
+int resolver__init(struct resolver *ret_resolver);
+void resolver__fini(struct resolver *resolver);
+
+/* Resolves the first max_rows rows (0: all) of a sorted report. 0 or -ENOMEM. */
+int view__init(struct view *ret_view, const struct report *report, const struct resolver *resolver,
+	       uint32_t max_rows, bool total);
+void view__fini(struct view *view);
+
+/* seconds, at least 1 ns: rates are over this */
+double view__seconds(const struct view *view);
+
+/* RFC 3339, UTC, microseconds */
+void view__time(const struct view *view, char buf[40]);
+
+#endif
