@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# faultline: one Makefile, not recursive. `make help` lists the targets.
+# make never installs packages and never calls sudo.
+
+ifneq ($(firstword $(sort 4.0 $(MAKE_VERSION))),4.0)
+$(error make $(MAKE_VERSION) is too old, 4.0 is needed)
+endif
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# Debian keeps bpftool where a plain user's PATH does not look.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+ARCH := $(patsubst aarch64,arm64,$(shell uname -m))
+BUILD := build
+OUT := $(BUILD)/$(ARCH)
+
+CC = gcc
+CLANG ?= clang
+LLVM_STRIP ?= llvm-strip
+BPFTOOL ?= bpftool
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+
+PREFIX ?= /usr/local
+prefix ?= $(PREFIX)
+sbindir ?= $(prefix)/sbin
+mandir ?= $(prefix)/share/man
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition \
+	-Wshadow -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iuser/lib -Iuser -Ibpf -I$(BUILD)/bpf -MMD -MP
+LIBS := -lbpf -lelf -lz -lcap
+
+# The kernel's types come from the programs themselves (preserve_access_index);
+# only uapi headers are included, and asm/ of those is a multiarch directory.
+BPF_ARCH_x86_64 := x86
+BPF_ARCH_arm64 := arm64
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter \
+	-Wno-sign-compare -D__TARGET_ARCH_$(BPF_ARCH_$(ARCH)) -Ibpf \
+	$(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH)) -MMD -MP
+
+# ---- what there is to build ------------------------------------------------
+
+# One .c in user/ is one tool; what tools share is in user/lib/.
+TOOLS := $(patsubst user/%.c,%,$(wildcard user/*.c))
+LIB_SOURCES := $(sort $(shell find user/lib -name '*.c' 2>/dev/null))
+BPF_SOURCES := $(wildcard bpf/*.bpf.c)
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
+BPF_TESTS := $(patsubst tests/bpf/%.c,%,$(wildcard tests/bpf/*.c))
+# init and l2-init are made by scripts/vm and scripts/l2, which put them into initramfs files.
+VM_PROGRAMS := $(filter-out init l2-init,$(patsubst tests/vm/%.c,%,$(wildcard tests/vm/*.c)))
+MAN_SOURCES := $(wildcard man/*.scd)
+
+TOOL_FILES := $(TOOLS:%=$(OUT)/%)
+TOOL_LINKS := $(TOOLS:%=$(BUILD)/%)
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(OUT)/obj/%.o)
+LIBRARY := $(OUT)/libfaultline.a
+SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
+UNIT_FILES := $(UNIT_TESTS:%=$(OUT)/tests/unit/%)
+BPF_TEST_FILES := $(BPF_TESTS:%=$(OUT)/tests/bpf/%)
+VM_FILES := $(VM_PROGRAMS:%=$(OUT)/%)
+MAN_FILES := $(MAN_SOURCES:man/%.scd=$(BUILD)/man/%)
+
+.PHONY: all
+all: $(TOOL_LINKS) $(VM_FILES) $(MAN_FILES) ##@ 30 s @ the tools, in build/, and the programs for the lab
+
+.PHONY: tests
+tests: $(UNIT_FILES) $(BPF_TEST_FILES) ##@ 30 s @ the test programs, in build/ARCH/tests/
+
+# ---- BPF ----------------------------------------------------------------------
+
+BPF_TOOLS := $(CLANG) $(LLVM_STRIP) $(BPFTOOL) /usr/include/bpf/libbpf.h
+NATIVE_TOOLS := $(CC) /usr/include/bpf/libbpf.h /usr/include/libelf.h /usr/include/zlib.h \
+	/usr/include/sys/capability.h
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	@scripts/setup --need $(BPF_TOOLS)
+	@mkdir -p $(@D)
+	$(call do,BPF)$(CLANG) $(BPF_CFLAGS) -MT $@ -MF $(@:.o=.d) -c $< -o $@
+	$(quiet)$(LLVM_STRIP) -g $@
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call do,SKEL)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*) >$@
+
+# ---- user space ----------------------------------------------------------------
+
+# Skeletons first: before the first build no .d file says who includes them.
+$(OUT)/obj/%.o: %.c Makefile | $(SKELETONS)
+	@scripts/setup --need $(NATIVE_TOOLS)
+	@mkdir -p $(@D)
+	$(call do,CC)$(CC) $(CFLAGS_ALL) $(CPPFLAGS) -c $< -o $@
+
+# Anew each time: ar would keep the members of sources that are gone.
+$(LIBRARY): $(LIB_OBJECTS) $(OUT)/lib-sources
+	@rm -f $@
+	$(call do,AR)ar rcs $@ $(LIB_OBJECTS)
+
+$(TOOL_FILES): $(OUT)/%: $(OUT)/obj/user/%.o $(LIBRARY)
+	$(call do,LD)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed $^ $(LIBS) -o $@
+
+$(TOOL_LINKS): $(BUILD)/%: $(OUT)/%
+	@ln -sfn $(ARCH)/$* $@
+
+$(UNIT_FILES) $(BPF_TEST_FILES): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(LIBRARY)
+	@scripts/setup --need /usr/include/cmocka.h
+	@mkdir -p $(@D)
+	$(call do,LD)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed $^ -lcmocka $(LIBS) -o $@
+
+# The lab's own programs run where there is no library.
+$(VM_FILES): $(OUT)/%: tests/vm/%.c Makefile
+	@scripts/setup --need $(CC)
+	@mkdir -p $(@D)
+	$(call do,STATIC)$(CC) -std=gnu11 -static -O2 -Wall -Wextra -MMD -MP $< -o $@
+
+# The list of sources, rewritten only when it changes.
+$(OUT)/lib-sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIB_SOURCES)' | cmp -s - $@ || echo '$(LIB_SOURCES)' >$@
+
+$(BUILD)/man/%: man/%.scd
+	@scripts/setup --need scdoc
+	@mkdir -p $(@D)
+	$(call do,MAN)scdoc <$< >$@
+
+.PHONY: FORCE
+FORCE:
+
+# make V=1 shows the commands.
+ifeq ($(V),1)
+do =
+quiet =
+else
+do = @printf '  %-7s %s\n' $(1) $@;
+quiet = @
+endif
+
+.SECONDARY:
+-include $(shell find $(BUILD)/bpf $(OUT) -name '*.d' 2>/dev/null)
+
+# ---- the lab -------------------------------------------------------------------
+
+.PHONY: kernel
+kernel: ##@ 15 min cold, 4 warm @ the patched kernel, in build/kernel/x86_64/
+	@scripts/kernel
+
+.PHONY: demo
+demo: all ##@ 25 min cold, 60 s warm @ boot it, run a KVM guest in it, show its faults live
+	@scripts/demo
+
+.PHONY: shell
+shell: all ##@ 5 s @ a shell in the lab's machine (needs the kernel)
+	@scripts/vm x86_64 -- bash
+
+# ---- tests ---------------------------------------------------------------------
+
+.PHONY: check check-fast check-full check-list
+check: ##@ 35 min cold, 15 warm @ the tests, as CI runs them; T=NAME runs one
+	@tests/run $(T)
+
+check-fast: ##@ 90 s @ the tests without kernel and VM
+	@tests/run -t fast
+
+check-full: ##@ hours @ every test; resumes, and repeats none that passed on this tree
+	@tests/run -t full -k $(T)
+
+check-list: ##@ 0 s @ names, tiers and needs of the tests and what each shows
+	@tests/run -l
+
+.PHONY: patches-check
+patches-check: ##@ 2 min cold, 10 s warm @ the patch queue: headers, zero fuzz, checkpatch
+	@scripts/patches kernel check
+
+# ---- the rest -------------------------------------------------------------------
+
+.PHONY: install uninstall
+install: all ##@ 1 s @ into $(DESTDIR)$(prefix): tools and man pages
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man8
+	$(if $(TOOL_FILES),$(INSTALL) -m 755 $(TOOL_FILES) $(DESTDIR)$(sbindir))
+	$(if $(MAN_FILES),$(INSTALL) -m 644 $(MAN_FILES) $(DESTDIR)$(mandir)/man8)
+
+uninstall: ##@ 1 s @ remove what install put there
+	rm -f $(TOOLS:%=$(DESTDIR)$(sbindir)/%) $(MAN_FILES:$(BUILD)/man/%=$(DESTDIR)$(mandir)/man8/%)
+
+.PHONY: clean
+clean: ##@ 1 s @ remove what was built; the kernel in build/kernel stays
+	rm -rf $(OUT) $(BUILD)/bpf $(BUILD)/man $(BUILD)/check $(TOOL_LINKS)
+
+.PHONY: help
+help: ##@ 0 s @ this list
+	@printf '%-14s %-24s %s\n' TARGET 'TIME, 2 CORES' DOES
+	@awk -F ' *@ *' '/^[a-z-]+:.*##@/ { split($$1, t, ":"); printf "%-14s %-24s %s\n", t[1], $$2, $$3 }' \
+		$(firstword $(MAKEFILE_LIST))

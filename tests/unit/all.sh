@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Run the test programs of a group that make built: all.sh unit|bpf. All of
+# them run, and every one has to pass.
+
+set -uo pipefail
+
+cd "$(dirname "$0")/../.." || exit 1
+group=${1:?unit or bpf}
+arch=$(uname -m)
+ran=0 bad=0
+for source in tests/"$group"/*.c; do
+	name=$(basename "$source" .c)
+	# No tests: objects for BPF, and programs that tests start.
+	grep -q 'cmocka\.h' "$source" || continue
+	ran=$((ran + 1))
+	rc=0
+	"build/${arch/aarch64/arm64}/tests/$group/$name" || rc=$?
+	((rc == 0)) || { bad=$((bad + 1)); echo "all.sh: $name: exit $rc"; }
+done
+echo "$ran test programs, $bad failed"
+((ran > 0 && bad == 0))
