@@ -18,7 +18,7 @@
 #include "render/render.h"
 
 #define TOOL "asi-faulttop"
-/* lines of the live screen that are not rows: title, three of foot, one spare, so as not to scroll */
+/* lines of the live screen that are not rows: time, title, four of foot */
 #define LIVE_OVERHEAD 6
 
 struct app {
@@ -131,15 +131,21 @@ static bool use_color(const struct app *app)
 static int render(struct app *app, const struct report *report, bool total, char **ret_text,
 		  size_t *ret_size)
 {
-	struct text_style style = { .color = use_color(app),
-				    .time = app->options.time,
-				    .stats = app->options.stats };
-	uint32_t rows = app->options.rows;
+	const struct options *options = &app->options;
+	bool live = options->live && !total;
+	/* a stack does not fit a screen of sites; the final report has it */
+	struct text_style style = {
+		.color = use_color(app),
+		.time = options->time,
+		.stats = options->stats,
+		.stacks = !live,
+	};
+	uint32_t rows = options->rows;
 	struct view view;
 	int err, lines;
 	FILE *out;
 
-	if (app->options.live && !total) {
+	if (live) {
 		term_size(app->out, &style.columns, &lines);
 		lines = lines > LIVE_OVERHEAD ? lines - LIVE_OVERHEAD : 1;
 		if (!rows || (uint32_t)lines < rows)
@@ -149,7 +155,7 @@ static int render(struct app *app, const struct report *report, bool total, char
 	if (err)
 		return err;
 	out = open_memstream(ret_text, ret_size);
-	if (out && app->options.format == FORMAT_JSON)
+	if (out && options->format == FORMAT_JSON)
 		render_json(out, &view);
 	else if (out)
 		render_text(out, &view, &style);

@@ -6,6 +6,8 @@
 #include "util.h"
 
 #define STRUCT_PAGE_SIZE 64
+/* the longest thing that a symbol between modules is believed to name */
+#define SYMBOL_REACH (1ULL << 20)
 
 static const char *const names[REGION_MAX] = {
 	[REGION_UNKNOWN] = "unknown",
@@ -33,7 +35,7 @@ static const char *const names[REGION_MAX] = {
 
 /*
  * Regions whose place does not depend on KASLR (Documentation/arch/x86/x86_64/mm.rst, Linux 6.12),
- * the same with four and five levels. LDT with five levels lies in user-unreachable space below.
+ * the same with four and five levels.
  */
 static const struct {
 	enum region_kind kind;
@@ -127,7 +129,7 @@ static bool decode_module(const struct ksyms *ksyms, uint64_t address, struct re
 	if (!in(&top, address))
 		return false;
 	name_in(&top, ksyms, address, region);
-	if (region->sym.name && region->sym.module) {
+	if (region->sym.name && region->sym.module && region->offset < SYMBOL_REACH) {
 		region->kind = REGION_MODULE;
 		return true;
 	}

@@ -11,8 +11,9 @@
 #include "term.h"
 #include "util.h"
 
-#define ENTER "\033[?1049h\033[?25l"
-#define LEAVE "\033[?25h\033[?1049l"
+/* alternate screen, no cursor, no wrapping of long lines */
+#define ENTER "\033[?1049h\033[?25l\033[?7l"
+#define LEAVE "\033[?7h\033[?25h\033[?1049l"
 #define HOME "\033[H"
 #define ERASE_LINE "\033[K"
 #define ERASE_BELOW "\033[J"

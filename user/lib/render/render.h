@@ -9,7 +9,7 @@
 
 struct text_style {
 	int columns; /* 0: as wide as it gets */
-	bool color, time, stats;
+	bool color, time, stats, stacks;
 };
 
 void render_text(FILE *out, const struct view *view, const struct text_style *style);

@@ -10,6 +10,8 @@ enum column { VM, COUNT, RATE, SHARE, EXIT, FUNCTION, ADDRESS, OBJECT, COLUMNS }
 
 #define CELL 200
 #define NARROWEST_NAME 8
+/* a narrower terminal has better use for the place */
+#define NARROWEST_COMM 120
 
 static const struct {
 	const char *title;
@@ -46,12 +48,13 @@ static void print_exit(const struct view_row *row, char buf[CELL])
 		snprintf(buf, CELL, "%s", row->exits[0]);
 }
 
-static void fill(const struct view *view, const struct view_row *row, struct line *line)
+static void fill(const struct view *view, const struct view_row *row, int limit, struct line *line)
 {
 	const struct row *r = row->row;
+	bool comm = row->comm[0] && (!limit || limit >= NARROWEST_COMM);
 
-	snprintf(line->cell[VM], CELL, "%u:%u%s%s%s", r->pid, r->vm, row->comm[0] ? "(" : "",
-		 row->comm, row->comm[0] ? ")" : "");
+	snprintf(line->cell[VM], CELL, "%u:%u%s%s%s", r->pid, r->vm, comm ? "(" : "",
+		 comm ? row->comm : "", comm ? ")" : "");
 	snprintf(line->cell[COUNT], CELL, "%" PRIu64, r->count);
 	snprintf(line->cell[RATE], CELL, "%.1f", r->count / view__seconds(view));
 	snprintf(line->cell[SHARE], CELL, "%.1f%%", 100.0 * r->count / view->report->counted);
@@ -62,8 +65,8 @@ static void fill(const struct view *view, const struct view_row *row, struct lin
 }
 
 /*
- * Width of each column, 0 to leave it out. In a narrow terminal the address goes (JSON and a wide
- * terminal have it), then the two names share what is left.
+ * Width of each column, 0 to leave it out. In a narrow terminal the address goes (the final report
+ * has it), then the two names share what is left.
  */
 static void measure(const struct line *lines, size_t n, int limit, int width[COLUMNS])
 {
@@ -128,7 +131,7 @@ static void render_table(FILE *out, const struct view *view, const struct text_s
 		return;
 	}
 	for (size_t i = 0; i < view->n; i++)
-		fill(view, &view->rows[i], &lines[i]);
+		fill(view, &view->rows[i], style->columns, &lines[i]);
 	measure(lines, view->n, style->columns, width);
 	for (int c = 0; c < COLUMNS; c++)
 		cells[c] = columns[c].title;
@@ -139,7 +142,7 @@ static void render_table(FILE *out, const struct view *view, const struct text_s
 		for (int c = 0; c < COLUMNS; c++)
 			cells[c] = lines[i].cell[c];
 		render_line(out, cells, width, style->columns);
-		for (int f = 0; f < view->rows[i].n_frames; f++)
+		for (int f = 0; style->stacks && f < view->rows[i].n_frames; f++)
 			fprintf(out, "    %s\n", view->rows[i].frames[f].name);
 	}
 }
