@@ -33,7 +33,8 @@ mandir ?= $(prefix)/share/man
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition \
-	-Wshadow -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+	-Wshadow -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+	$(if $(WERROR),-Werror)
 CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iuser/lib -Iuser -Ibpf -I$(BUILD)/bpf -MMD -MP
 LIBS := -lbpf -lelf -lz -lcap
 
@@ -43,7 +44,7 @@ BPF_ARCH_x86_64 := x86
 BPF_ARCH_arm64 := arm64
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter \
-	-Wno-sign-compare -D__TARGET_ARCH_$(BPF_ARCH_$(ARCH)) -Ibpf \
+	-Wno-sign-compare $(if $(WERROR),-Werror) -D__TARGET_ARCH_$(BPF_ARCH_$(ARCH)) -Ibpf \
 	$(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH)) -MMD -MP
 
 # ---- what there is to build ------------------------------------------------
@@ -117,7 +118,7 @@ $(UNIT_FILES) $(BPF_TEST_FILES): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(LIBRARY)
 $(VM_FILES): $(OUT)/%: tests/vm/%.c Makefile
 	@scripts/setup --need $(CC)
 	@mkdir -p $(@D)
-	$(call do,STATIC)$(CC) -std=gnu11 -static -O2 -Wall -Wextra -MMD -MP $< -o $@
+	$(call do,STATIC)$(CC) -std=gnu11 -static -O2 -Wall -Wextra $(if $(WERROR),-Werror) -MMD -MP $< -o $@
 
 # The list of sources, rewritten only when it changes.
 $(OUT)/lib-sources: FORCE
