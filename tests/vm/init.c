@@ -237,6 +237,20 @@ static void move_to_host_root(const struct job *job)
 	mount_if_there("bpf", "/sys/fs/bpf");
 }
 
+/* What udev would make; shells and tools count on them. */
+static void make_links(void)
+{
+	static const char *const links[][2] = {
+		{ "/proc/self/fd", "/dev/fd" }, { "fd/0", "/dev/stdin" },
+		{ "fd/1", "/dev/stdout" }, { "fd/2", "/dev/stderr" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (symlink(links[i][0], links[i][1]) && errno != EEXIST)
+			die("link", links[i][1]);
+}
+
 static void loopback_up(void)
 {
 	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
@@ -407,6 +421,7 @@ int main(void)
 	streams[1].to = open_port("faultline.err");
 	read_job(&job);
 	move_to_host_root(&job);
+	make_links();
 	loopback_up();
 	taint_before = taint();
 
