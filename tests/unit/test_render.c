@@ -10,6 +10,8 @@
 #include "util.h"
 
 #define GOLDEN "tests/unit/golden/"
+/* the first line of each golden, as of every file; not of the output */
+#define LICENCE "# SPDX-License-Identifier: GPL-2.0\n"
 #define NS 1000000000ULL
 
 static const struct row rows[] = {
@@ -111,14 +113,15 @@ static void golden(const char *name, const char *text)
 	if (getenv("UPDATE_GOLDEN")) {
 		file = fopen(path, "w");
 		assert_non_null(file);
-		fputs(text, file);
+		fprintf(file, LICENCE "%s", text);
 		return;
 	}
 	file = fopen(path, "r");
 	if (!file)
 		fail_msg("%s: no such file; run from the top of the repository", path);
-	assert_true(getdelim(&want, &room, '\0', file) > 0);
-	assert_string_equal(text, want);
+	assert_true(getdelim(&want, &room, '\0', file) > strlen(LICENCE));
+	assert_memory_equal(want, LICENCE, strlen(LICENCE));
+	assert_string_equal(text, want + strlen(LICENCE));
 }
 
 static char *text_of(const struct view *v, const struct text_style *style)

@@ -98,7 +98,7 @@ static void measure(const struct line *lines, size_t n, int limit, int width[COL
 
 /* A cut cell ends in '~'; a cut line is cut at the limit, so that it never wraps. */
 static void render_line(FILE *out, const char *const cells[COLUMNS], const int width[COLUMNS],
-			int limit)
+			int limit, bool bold)
 {
 	char text[COLUMNS * (CELL + 1)] = "";
 	int n = 0;
@@ -117,7 +117,7 @@ static void render_line(FILE *out, const char *const cells[COLUMNS], const int w
 		n--;
 	if (limit && n > limit)
 		n = limit;
-	fprintf(out, "%.*s\n", n, text);
+	fprintf(out, "%s%.*s%s\n", bold ? "\033[1m" : "", n, text, bold ? "\033[0m" : "");
 }
 
 static void render_table(FILE *out, const struct view *view, const struct text_style *style)
@@ -135,13 +135,11 @@ static void render_table(FILE *out, const struct view *view, const struct text_s
 	measure(lines, view->n, style->columns, width);
 	for (int c = 0; c < COLUMNS; c++)
 		cells[c] = columns[c].title;
-	fputs(style->color ? "\033[1m" : "", out);
-	render_line(out, cells, width, style->columns);
-	fputs(style->color ? "\033[0m" : "", out);
+	render_line(out, cells, width, style->columns, style->color);
 	for (size_t i = 0; i < view->n; i++) {
 		for (int c = 0; c < COLUMNS; c++)
 			cells[c] = lines[i].cell[c];
-		render_line(out, cells, width, style->columns);
+		render_line(out, cells, width, style->columns, false);
 		for (int f = 0; style->stacks && f < view->rows[i].n_frames; f++)
 			fprintf(out, "    %s\n", view->rows[i].frames[f].name);
 	}

@@ -1,0 +1,277 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The whole tool, live, on a kernel without ASI: built from its own sources, but
+# for the tracepoint that its program hangs on (tests/bpf/standin). What it says
+# must be what was done to it. In a mount namespace of its own, with a tracefs
+# that claims the tracepoint. Needs root.
+
+set -euo pipefail
+
+repo=$(cd "$(dirname "$0")/../.." && pwd)
+export PATH=$PATH:/usr/sbin:/sbin
+if ((EUID != 0)); then
+	echo "needs root"
+	exit 77
+fi
+if [[ -z ${FAULTTOP_INSIDE:-} ]]; then
+	FAULTTOP_INSIDE=1 exec unshare --mount "$0" "$@"
+fi
+
+tmp=$(mktemp -d)
+pid=
+finish() {
+	[[ -z $pid ]] || kill "$pid" 2>/dev/null || true
+	rm -rf "$tmp"
+}
+trap finish EXIT
+say() { printf 'faulttop.sh: %s\n' "$*"; }
+fail() {
+	say "FAILED: $*"
+	head -n 40 "$tmp/out" | sed 's/^/  stdout | /'
+	head -n 40 "$tmp/err" | sed 's/^/  stderr | /'
+	exit 1
+}
+touch "$tmp/out" "$tmp/err"
+
+# ---- build ---------------------------------------------------------------------
+
+standin=$repo/tests/bpf/standin
+(
+	cd "$repo"
+	clang -target bpf -mcpu=v3 -O2 -g -Wall -D__TARGET_ARCH_x86 -Ibpf \
+		-idirafter "/usr/include/$(gcc -print-multiarch)" \
+		-c "$standin/standin.bpf.c" -o "$tmp/asi_fault.bpf.o"
+	llvm-strip -g "$tmp/asi_fault.bpf.o"
+	bpftool gen skeleton "$tmp/asi_fault.bpf.o" name asi_fault >"$tmp/asi_fault.skel.h"
+	cp build/bpf/kpeek.skel.h "$tmp/"
+	mapfile -t sources < <(find user/lib -name '*.c')
+	gcc -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+		-Ibpf -Iuser/lib -I"$tmp" \
+		user/asi-faulttop.c "${sources[@]}" -o "$tmp/asi-faulttop" -lbpf -lelf -lz -lcap
+	gcc -std=gnu11 -D_GNU_SOURCE -I"$standin" "$standin/fault.c" -o "$tmp/fault"
+)
+
+mount -t tracefs tracefs /sys/kernel/tracing
+format=/sys/kernel/tracing/events/kvm/kvm_exit/format
+cp "$format" "$tmp/format" 2>/dev/null || : >"$tmp/format"
+mount -t tmpfs tmpfs /sys/kernel/tracing
+mkdir -p /sys/kernel/tracing/events/asi/asi_fault "${format%/*}"
+[[ ! -s $tmp/format ]] || cp "$tmp/format" "$format"
+
+symbol() { awk -v name="$1" '$3 == name { print "0x" $1; exit }' /proc/kallsyms; }
+a=$(symbol do_exit)
+b=$(symbol vprintk)
+address=0xffff888012345678
+tool=$tmp/asi-faulttop
+# npf and io of SVM; not every kernel names them
+npf=0x400
+io=0x7b
+me=$$
+
+# ---- helpers -------------------------------------------------------------------
+
+# start ARGUMENT...: the tool in the background, armed; its output in $tmp/out
+# unless $to names another file.
+start() {
+	rm -f "$tmp/err"
+	"$tool" "$@" >"${to:-$tmp/out}" 2>"$tmp/err" &
+	pid=$!
+	for _ in $(seq 100); do
+		! grep -qx 'asi-faulttop: ready' "$tmp/err" 2>/dev/null || return 0
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.1
+	done
+	fail "$*: not ready"
+}
+# stop EXIT [SIGNAL]
+stop() {
+	local got=0
+	[[ -z ${2:-} ]] || kill "-$2" "$pid"
+	wait "$pid" || got=$?
+	pid=
+	[[ $got == "$1" ]] || fail "exit $got, expected $1"
+}
+fault() { "$tmp/fault" "$@"; }
+printed() { grep -qE -- "$1" "$tmp/out" || fail "does not print: $1"; }
+row() { printed "^ *$me:1\($comm\) +$1 +[0-9.]+ +[0-9.]+% +$2 +$3\+0x0 +$4 "; }
+comm=$(tr ' ' '_' <"/proc/$me/comm")
+
+# ---- counts --------------------------------------------------------------------
+
+start
+fault 23 $me 1 0 $address "$a" $npf
+fault 23 $me 1 0 $address "$b" $npf
+stop 0 INT
+row 23 '[a-z0-9:]+' do_exit $address
+row 23 '[a-z0-9:]+' vprintk $address
+printed '^total .*: faults 46, sites 2, VMs 1; not shown: faults 0, sites 0$'
+printed '^lost 0$'
+printed '^platform: .'
+! grep -q unaccounted "$tmp/out" || fail "does not add up"
+if [[ -s $tmp/format ]]; then
+	row 23 npf do_exit $address
+fi
+say "23 and 23, right address, right ip, lost 0"
+
+start -o json -S
+fault 23 $me 1 0 $address "$a" $npf
+fault 4 $me 1 5 $((address + 8)) "$a" $io
+fault 7 $me 2 0 $address "$b" $npf
+stop 0 TERM
+python3 - "$tmp/out" $me $address "$a" "$b" <<'PY' || fail "the JSON is not right"
+import json, sys
+path, me, address, a, b = sys.argv[1], int(sys.argv[2]), *(int(x, 16) for x in sys.argv[3:])
+*rows, summary = [json.loads(line) for line in open(path)]
+assert [r["type"] for r in rows] == ["row"] * 2 and summary["type"] == "summary"
+first, second = rows
+assert (first["pid"], first["vm"], first["count"]) == (me, 1, 27), first
+assert int(first["ip"], 16) == a and first["function"] == "do_exit" and not first["function_offset"]
+assert int(first["address_min"], 16) == address and int(first["address_max"], 16) == address + 8
+assert first["vcpus"] == [0, 5] and not first["vcpus_beyond"]
+assert [(e["reason"], e["count"]) for e in first["vm_exits"]] == [(0x400, 23), (0x7b, 4)]
+assert len(first["stack"]) > 2 and first["first_ns"] < first["last_ns"] <= first["mono_ns"]
+assert (second["vm"], second["count"], int(second["ip"], 16)) == (2, 7, b)
+assert summary["events"] == summary["counted"] == 34 and summary["rows"] == 2
+assert summary["lost_events"] == 0 and not any(summary["lost"].values())
+assert summary["unaccounted"] == 0 and summary["vms"] == 2
+PY
+say "JSON has the same, and the stack"
+
+start -p $me
+fault 23 $me 1 0 $address "$a" $npf
+fault 23 1 1 0 $address "$b" $npf
+stop 0 INT
+printed '^total .*: faults 23, sites 1, VMs 1'
+say "-p counts one VMM only"
+
+start -n 3 -s ip
+for i in 0 1 2 3 4; do
+	fault $((i + 1)) $me 1 0 $address $((a + i)) $npf
+done
+stop 0 INT
+printed '^total .*: faults 15, sites 5, VMs 1; not shown: faults 9, sites 2$'
+say "-n says what is not shown"
+
+# ---- intervals -----------------------------------------------------------------
+
+start 300ms 3
+fault 23 $me 1 0 $address "$a" $npf
+stop 0
+[[ $(grep -c '^interval ' "$tmp/out") == 3 ]] || fail "not three intervals"
+[[ $(grep -c '^total ' "$tmp/out") == 1 ]] || fail "not one report"
+[[ $(grep -c ' do_exit+0x0 ' "$tmp/out") == 2 ]] || fail "not in one interval and the report"
+start --once 200ms
+fault 23 $me 1 0 $address "$a" $npf
+stop 0
+[[ $(grep -c '^VM ' "$tmp/out") == 1 ]] || fail "--once is not one table"
+row 23 '[a-z0-9:]+' do_exit $address
+start -d 200ms --stats -T
+stop 0
+printed '^total 0\.[23][0-9]* s: faults 0'
+printed '^cost: [0-9]+ runs of [0-9]+ ns in the kernel'
+printed '^20[0-9-]+T[0-9:.]+Z$'
+say "intervals, --once, -d, --stats, -T"
+
+# ---- losses --------------------------------------------------------------------
+
+start --sites 2 --strict
+for i in 0 1 2; do
+	fault 23 $me 1 0 $address $((a + i)) $npf
+done
+stop 4 INT
+printed '^total .*: faults 46, sites 2'
+printed '^lost 23: map_full 23 \(raise --sites\)$'
+grep -q 'incomplete (--strict)' "$tmp/err" || fail "--strict does not say so"
+start --sites 2
+for i in 0 1 2; do
+	fault 23 $me 1 0 $address $((a + i)) $npf
+done
+stop 0 INT
+printed '^lost 23: '
+start --strict
+stop 0 INT
+say "losses are counted, named, and fail under --strict only"
+
+# ---- where the output goes -----------------------------------------------------
+
+to=/dev/full start
+stop 1 INT
+grep -q 'report: No space left on device' "$tmp/err" || fail "a full disk is not reported"
+(($(wc -l <"$tmp/err") == 2)) || fail "more than one line about a full disk"
+
+# The reader goes after the first line; the next write meets a closed pipe.
+mkfifo "$tmp/pipe"
+head -n 1 "$tmp/pipe" >"$tmp/head" &
+reader=$!
+to=$tmp/pipe start 100ms
+wait "$reader"
+stop 0
+[[ $(cat "$tmp/head") == VM* ]] || fail "no first line"
+[[ $(cat "$tmp/err") == "asi-faulttop: ready" ]] || fail "a closed pipe is not quiet"
+say "a full disk fails with one line, a closed pipe ends quietly"
+
+start -O "$tmp/file" -d 100ms
+stop 0
+grep -q '^total ' "$tmp/file" || fail "-O: nothing written"
+[[ ! -s $tmp/out ]] || fail "-O writes to stdout, too"
+got=0
+"$tool" -O "$tmp/file" -d 100ms 2>"$tmp/err" || got=$?
+[[ $got == 1 ]] || fail "-O over a file: exit $got, expected 1"
+grep -q 'File exists; --force overwrites it' "$tmp/err" || fail "-O does not say what to do"
+start -O "$tmp/file" --force -o json -d 100ms
+stop 0
+[[ $(head -c 1 "$tmp/file") == "{" ]] || fail "--force does not overwrite"
+say "-O overwrites with --force only"
+
+# ---- a terminal ----------------------------------------------------------------
+
+# screen EXIT SIGNAL ARGUMENT...: the tool on a terminal of 80x24, faults when it is
+# armed, the signal half a second later ("-" for none). What the terminal got is in
+# $tmp/out.
+cat >"$tmp/screen" <<SCREEN
+stty rows 24 cols 80
+sig=\$1
+shift
+"$tool" "\$@" 2>"$tmp/armed" &
+p=\$!
+until grep -q ready "$tmp/armed"; do sleep 0.05; done
+"$tmp/fault" 23 $me 1 0 $address $a $npf
+[[ \$sig == - ]] || { sleep 0.5; kill "-\$sig" \$p; }
+wait \$p
+SCREEN
+screen() {
+	local want=$1 got=0
+	shift
+	rm -f "$tmp/armed"
+	script -qec "bash $tmp/screen $*" /dev/null >"$tmp/out" 2>"$tmp/err" </dev/null || got=$?
+	[[ $got == "$want" ]] || fail "screen $*: exit $got, expected $want"
+	sed -i 's/\r$//' "$tmp/out"
+}
+on=$'\033[?1049h' off=$'\033[?1049l'
+# restored: the alternate screen is left once, and what the terminal gets afterwards
+# is in $tmp/after
+restored() {
+	[[ $(grep -cF "$on" "$tmp/out") == 1 ]] || fail "no alternate screen"
+	[[ $(grep -cF "$off" "$tmp/out") == 1 ]] || fail "the screen is not restored"
+	python3 -c 'import sys; sys.stdout.write(open(sys.argv[1]).read().split(sys.argv[2])[1])' \
+		"$tmp/out" "$off" >"$tmp/after"
+}
+screen 0 - -d 700ms 200ms
+restored
+# live: 80 columns leave out the address and the process's name; the report has both
+grep -qE "$me:1 +23 .* do_exit\+0x0 " "$tmp/out" || fail "the site is not on the screen"
+grep -qE "^$me:1\($comm\) +23 .* do_exit\+0x0 +$address " "$tmp/after" || fail "no row in the report"
+grep -qE '^total .*: faults 23, sites 1' "$tmp/after" || fail "no report after the screen"
+for sig in INT TERM HUP QUIT; do
+	screen 0 $sig 100ms
+	restored
+	grep -qE '^total .*: faults 23, sites 1' "$tmp/after" || fail "SIG$sig: no report"
+done
+# 128 + SIGABRT; no report, but a terminal that can be used
+screen 134 ABRT 100ms
+restored
+screen 0 - -b -d 300ms 100ms
+! grep -qF "$on" "$tmp/out" || fail "-b uses the alternate screen"
+say "a terminal is redrawn, and put back in order on every way out"
+say "all fine"
