@@ -6,7 +6,7 @@
 
 while IFS= read -r file; do
 	case $file in
-	LICENSE | *.md | *.patch | *.json | *.flr | *.png | *.svg | *.golden) continue ;;
+	LICENSE | *.md | *.patch | *.json | *.flr | *.png | *.svg | *.ndjson | */golden/*) continue ;;
 	esac
 	[[ -s $file ]] || continue
 	if ! head -n 3 "$file" | grep -aq 'SPDX-License-Identifier: GPL-2\.0'; then

@@ -40,6 +40,7 @@ allnoconfig:
 	echo 6.12.0-toy$(LOCALVERSION) >include/config/kernel.release
 vmlinux: source.c
 	@echo '  CC      source.o'
+	if grep -q slow source.c; then sleep 1010; fi
 	grep -q '^good' source.c || { echo 'source.c:1: error: not good'; exit 1; }
 	echo "$$KBUILD_BUILD_USER $(CC)" >vmlinux; cp source.c System.map; cp source.c arch/x86/boot/bzImage
 bzImage modules:
@@ -87,4 +88,21 @@ git -C "$tmp/build/src" checkout -q source.c
 expect 0
 grep -qx good "$tmp/build/x86_64/System.map" || fail "the edit is still in the results"
 say "a failed build shows its error, and an edited tree is built and never taken for the series"
+
+# SIGTERM to the script alone ends its make, too.
+echo good but slow >"$tmp/build/src/source.c"
+"$repo/scripts/kernel" >"$tmp/out" 2>&1 &
+pid=$!
+for _ in $(seq 50); do
+	! grep -q 'CC  ' "$tmp/build/build.log" || break
+	sleep 0.1
+done
+sleep 0.2
+kill -TERM "$pid"
+got=0
+wait "$pid" || got=$?
+[[ $got == 1 ]] || fail "exit $got after SIGTERM, expected 1"
+printed "interrupted"
+! pgrep -f "$tmp/build/src" >/dev/null || fail "make runs on"
+say "ends its make when it is ended"
 say "all fine"
