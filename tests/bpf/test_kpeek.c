@@ -12,6 +12,9 @@
 #include "kpeek.skel.h"
 #include "region.h"
 
+static struct ksyms *ksyms;
+static struct klayout layout;
+
 static struct fl_kpeek peek(uint64_t address)
 {
 	struct fl_kpeek word = { .address = address, .value = 23 };
@@ -27,11 +30,9 @@ static struct fl_kpeek peek(uint64_t address)
 /* Read twice, a byte apart: the second has the first one's bytes. */
 static void test_word(void **state)
 {
-	struct ksyms *ksyms = NULL;
-	uint64_t address;
 	struct fl_kpeek word, again;
+	uint64_t address;
 
-	assert_int_equal(ksyms__load(NULL, &ksyms), 0);
 	assert_true(ksyms__address(ksyms, "_stext", &address));
 	word = peek(address + 64);
 	again = peek(address + 65);
@@ -39,7 +40,6 @@ static void test_word(void **state)
 	/* the same memory, a byte further */
 	assert_int_equal(again.value & 0xffffffffffffff, word.value >> 8);
 	assert_int_not_equal(word.value, 0);
-	ksyms__free(ksyms);
 }
 
 static void test_unmapped(void **state)
@@ -50,34 +50,104 @@ static void test_unmapped(void **state)
 	assert_int_equal(peek(0x1000).value, 0);
 }
 
-/* What the layout says agrees with what else is known of this kernel. */
-static void test_layout(void **state)
+/* The physical address of the kernel's text, which /proc/iomem knows without any of our arithmetic. */
+static uint64_t text_physical(void)
 {
-	struct ksyms *ksyms = NULL;
-	struct klayout layout;
-	uint64_t address;
+	FILE *file = fopen("/proc/iomem", "r");
+	unsigned long long start, found = 0;
+	char line[256];
 
-	assert_int_equal(ksyms__load(NULL, &ksyms), 0);
-	assert_int_equal(klayout__read(&layout, ksyms), 0);
-	assert_int_equal(layout.known, ksyms__address(ksyms, "page_offset_base", &address));
-	if (layout.known) {
-		assert_true(layout.direct.start < layout.direct.end);
-		assert_true(layout.direct.end <= layout.vmalloc.start);
-		assert_true(layout.vmalloc.end <= layout.vmemmap.start);
-	}
-	if (ksyms__address(ksyms, "__per_cpu_offset", &address))
-		assert_int_equal(layout.cpus, libbpf_num_possible_cpus());
+	assert_non_null(file);
+	while (!found && fgets(line, sizeof(line), file))
+		if (strstr(line, "Kernel code") && sscanf(line, " %llx-", &start) == 1)
+			found = start;
+	fclose(file);
+	assert_int_not_equal(found, 0);
+	return found;
+}
+
+static int setup(void **state)
+{
+	return ksyms__load(NULL, &ksyms) || klayout__read(&layout, ksyms);
+}
+
+static int teardown(void **state)
+{
 	klayout__fini(&layout);
 	ksyms__free(ksyms);
+	return 0;
+}
+
+/* The bases are known wherever the kernel has variables for them and kallsyms lists data. */
+static void test_known(void **state)
+{
+	uint64_t address;
+
+	assert_int_equal(layout.known, ksyms__address(ksyms, "page_offset_base", &address));
+}
+
+/* The kernel's text is mapped twice; the second time in the direct map. */
+static void test_direct_map(void **state)
+{
+	uint64_t physical = text_physical(), text;
+	struct region region;
+
+	if (!layout.known)
+		skip();
+	assert_true(ksyms__address(ksyms, "_stext", &text));
+	for (int i = 0; i < 1024; i += 8)
+		assert_int_equal(peek(layout.direct.start + physical + i).value,
+				 peek(text + i).value);
+	region_decode(&layout, ksyms, layout.direct.start + physical, &region);
+	assert_int_equal(region.kind, REGION_DIRECT_MAP);
+	assert_int_equal(region.offset, physical);
+	assert_true(layout.direct.end <= layout.vmalloc.start);
+	assert_true(layout.vmalloc.end <= layout.vmemmap.start);
+}
+
+/* Each CPU has a per-CPU variable that holds its own offset. */
+static void test_percpu(void **state)
+{
+	uint64_t address;
+
+	if (!ksyms__address(ksyms, "this_cpu_off", &address))
+		skip();
+	assert_int_equal(layout.cpus, libbpf_num_possible_cpus());
+	for (unsigned int cpu = 0; cpu < layout.cpus; cpu++) {
+		uint64_t mine = layout.percpu_offset[cpu] + address;
+		struct region region;
+		char text[64], want[64];
+
+		assert_int_equal(peek(mine).value, layout.percpu_offset[cpu]);
+		region_decode(&layout, ksyms, mine, &region);
+		region_print(&region, text, sizeof(text));
+		snprintf(want, sizeof(want), "percpu:this_cpu_off+0x0@cpu%u", cpu);
+		assert_string_equal(text, want);
+	}
+}
+
+/* A variable's own name, in its own section. */
+static void test_data(void **state)
+{
+	struct region region;
+	uint64_t address;
+	char text[64];
+
+	if (!ksyms__address(ksyms, "page_offset_base", &address))
+		skip();
+	region_decode(&layout, ksyms, address + 4, &region);
+	region_print(&region, text, sizeof(text));
+	assert_non_null(strstr(text, ":page_offset_base+0x4"));
+	assert_int_equal(region.sym.address, address);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_word),
-		cmocka_unit_test(test_unmapped),
-		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_word),   cmocka_unit_test(test_unmapped),
+		cmocka_unit_test(test_known),  cmocka_unit_test(test_direct_map),
+		cmocka_unit_test(test_percpu), cmocka_unit_test(test_data),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -110,17 +110,28 @@ static void check_parameter(struct need *need)
 		 need->met ? "on" : "off");
 }
 
+/* The first symbols can be per-CPU ones, whose addresses start at 0 when nothing is hidden. */
+static bool symbols_visible(FILE *file)
+{
+	cleanup_free char *line = NULL;
+	size_t room = 0;
+
+	while (getline(&line, &room, file) > 0)
+		if (strtoull(line, NULL, 16))
+			return true;
+	return false;
+}
+
 static void check_symbols(struct need *need)
 {
 	cleanup_fclose FILE *file = fopen("/proc/kallsyms", "re");
-	unsigned long long address = 0;
-	bool readable = file && fscanf(file, "%llx", &address) == 1;
 
-	*need = (struct need){ .what = "symbols", .met = address, .remedy = REMEDY_SYMBOLS };
+	*need = (struct need){ .what = "symbols", .remedy = REMEDY_SYMBOLS };
+	need->met = file && symbols_visible(file);
 	snprintf(need->why, sizeof(need->why), "%s",
-		 address  ? "/proc/kallsyms shows addresses" :
-		 readable ? "kptr_restrict hides the addresses in /proc/kallsyms" :
-			    "cannot read /proc/kallsyms");
+		 need->met ? "/proc/kallsyms shows addresses" :
+		 file	   ? "kptr_restrict hides the addresses in /proc/kallsyms" :
+			     "cannot read /proc/kallsyms");
 }
 
 static void check_exit_names(struct need *need)
