@@ -41,21 +41,21 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define ROOT		"/root"		/* where the host's root is mounted before we move there */
-#define P9_OPTS		"trans=virtio,version=9p2000.L,msize=512000"
-#define MAX_ARGS	4096
-#define MAX_ENV		64
+#define ROOT "/root" /* where the host's root is mounted before we move there */
+#define P9_OPTS "trans=virtio,version=9p2000.L,msize=512000"
+#define MAX_ARGS 4096
+#define MAX_ENV 64
 
 struct job {
 	const char *repo;
-	const char *tty;		/* "ROWS COLUMNS" of an interactive session, or NULL */
+	const char *tty; /* "ROWS COLUMNS" of an interactive session, or NULL */
 	char *env[MAX_ENV + 1];
 	char **argv;
 };
 
 struct stream {
-	int from;			/* our end of the command's pipe, -1 once it is closed */
-	int to;				/* the virtio-serial port */
+	int from; /* our end of the command's pipe, -1 once it is closed */
+	int to; /* the virtio-serial port */
 	unsigned long long bytes;
 };
 
@@ -86,7 +86,7 @@ static void __attribute__((noreturn)) go_down(void)
 	if (ctl >= 0 && read(ctl, &ack, 1) < 0)
 		perror("vm-init: read");
 	sync();
-	reboot(RB_AUTOBOOT);	/* QEMU runs with -no-reboot: faster than an ACPI power-off */
+	reboot(RB_AUTOBOOT); /* QEMU runs with -no-reboot: faster than an ACPI power-off */
 	for (;;)
 		pause();
 }
@@ -112,7 +112,7 @@ static void make_dirs(const char *path)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		mkdir(part, 0755);	/* where it fails for a reason, the mount on it will say so */
+		mkdir(part, 0755); /* where it fails for a reason, the mount on it will say so */
 	}
 }
 
@@ -241,8 +241,10 @@ static void move_to_host_root(const struct job *job)
 static void make_links(void)
 {
 	static const char *const links[][2] = {
-		{ "/proc/self/fd", "/dev/fd" }, { "fd/0", "/dev/stdin" },
-		{ "fd/1", "/dev/stdout" }, { "fd/2", "/dev/stderr" },
+		{ "/proc/self/fd", "/dev/fd" },
+		{ "fd/0", "/dev/stdin" },
+		{ "fd/1", "/dev/stdout" },
+		{ "fd/2", "/dev/stderr" },
 	};
 	size_t i;
 
@@ -257,7 +259,7 @@ static void loopback_up(void)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return;		/* a kernel without networking */
+		return; /* a kernel without networking */
 	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
 		die("bring up", "lo");
 	close(fd);
@@ -317,7 +319,7 @@ static void __attribute__((noreturn)) run_command(const struct job *job, int out
 		_exit(126);
 	}
 	execvp(job->argv[0], job->argv);
-	i = errno == ENOENT ? 127 : 126;	/* as a shell would */
+	i = errno == ENOENT ? 127 : 126; /* as a shell would */
 	fprintf(stderr, "vm: cannot run %s in the guest: %m\n", job->argv[0]);
 	_exit(i);
 }
@@ -356,7 +358,7 @@ static void copy(struct stream *s)
 
 static void on_child(int sig)
 {
-	(void)sig;	/* only there to interrupt ppoll() */
+	(void)sig; /* only there to interrupt ppoll() */
 }
 
 /*

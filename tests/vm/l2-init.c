@@ -25,9 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PCI_CONFIG	"/sys/bus/pci/devices/0000:00:00.0/config"
-#define CHURN_PAGES	256
-#define BURST		200		/* steps of a busy load between two looks at the clock */
+#define PCI_CONFIG "/sys/bus/pci/devices/0000:00:00.0/config"
+#define CHURN_PAGES 256
+#define BURST 200 /* steps of a busy load between two looks at the clock */
 
 static void __attribute__((noreturn)) go_down(void)
 {
@@ -170,8 +170,9 @@ static void run_loads(struct load *loads, int n, unsigned int seconds)
 static void mixed(unsigned int seconds)
 {
 	struct load loads[] = {
-		{ "sleeps", timer_sleeps, 0 }, { "pcireads", pci_reads, 0 }, { "cpuids", cpuids, 0 },
-		{ "pages", page_churn, 0 }, { "pings", pings, 0 }, { "syscalls", syscalls, 0 },
+		{ "sleeps", timer_sleeps, 0 }, { "pcireads", pci_reads, 0 },
+		{ "cpuids", cpuids, 0 },       { "pages", page_churn, 0 },
+		{ "pings", pings, 0 },	       { "syscalls", syscalls, 0 },
 	};
 	const int n = sizeof(loads) / sizeof(loads[0]);
 	int i;

@@ -35,14 +35,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define PAGE		4096
-#define CODE_GPA	0x1000
-#define DATA_GPA	0x2000	/* not the code's page: a guest that writes there is slow under TCG */
-#define TOUCH_GPA	0x1000000
-#define TOUCH_MAX	(1 << 18)
-#define PORT_USER	0x10
-#define PORT_KERNEL	0x20
-#define STATS		"/sys/kernel/debug/asi/stats"
+#define PAGE 4096
+#define CODE_GPA 0x1000
+#define DATA_GPA 0x2000 /* not the code's page: a guest that writes there is slow under TCG */
+#define TOUCH_GPA 0x1000000
+#define TOUCH_MAX (1 << 18)
+#define PORT_USER 0x10
+#define PORT_KERNEL 0x20
+#define STATS "/sys/kernel/debug/asi/stats"
 
 /* In the order in which the guest goes through them; DATA_GPA holds counts[], then done[]. */
 enum kind { OUT, HLT, KPORT, MSR, CPUID, TOUCH, KINDS };
@@ -50,8 +50,8 @@ enum kind { OUT, HLT, KPORT, MSR, CPUID, TOUCH, KINDS };
 static const char *const kind_name[KINDS] = { "out", "hlt", "kport", "msr", "cpuid", "touch" };
 
 struct data {
-	uint32_t counts[KINDS];		/* how many to make of each kind, this round */
-	uint32_t done[KINDS];		/* how many the guest has made, all rounds */
+	uint32_t counts[KINDS]; /* how many to make of each kind, this round */
+	uint32_t done[KINDS]; /* how many the guest has made, all rounds */
 };
 
 extern const char guest_code[], guest_code_end[];
@@ -60,47 +60,46 @@ extern const char guest_code[], guest_code_end[];
  * esi counts down, edi is the next page to touch. IA32_APIC_BASE is an MSR that KVM always intercepts
  * and answers itself.
  */
-asm(
-"	.pushsection .rodata\n"
-"	.code32\n"
-"	.macro loop_of kind, exit:vararg\n"
-"	movl	0x2000 + 4 * \\kind, %esi\n"
-"	testl	%esi, %esi\n"
-"	jz	2f\n"
-"1:	\\exit\n"
-"	incl	0x2018 + 4 * \\kind\n"
-"	decl	%esi\n"
-"	jnz	1b\n"
-"2:\n"
-"	.endm\n"
-"	.macro read_apic_base\n"
-"	movl	$0x1b, %ecx\n"
-"	rdmsr\n"
-"	.endm\n"
-"	.macro cpuid_0\n"
-"	xorl	%eax, %eax\n"
-"	cpuid\n"
-"	.endm\n"
-"	.macro touch_next\n"
-"	movb	$0x5a, (%edi)\n"
-"	addl	$0x1000, %edi\n"
-"	.endm\n"
-"guest_code:\n"
-"	loop_of	0, outb %al, $0x10\n"
-"	loop_of	1, hlt\n"
-"	loop_of	2, outb %al, $0x20\n"
-"	loop_of	3, read_apic_base\n"
-"	loop_of	4, cpuid_0\n"
-"	movl	$0x1000000, %edi\n"
-"	loop_of	5, touch_next\n"
-"	int3\n"				/* with an IDT of size 0: a triple fault */
-"guest_code_end:\n"
-"	.code64\n"
-"	.popsection\n"
-);
+asm("	.pushsection .rodata\n"
+    "	.code32\n"
+    "	.macro loop_of kind, exit:vararg\n"
+    "	movl	0x2000 + 4 * \\kind, %esi\n"
+    "	testl	%esi, %esi\n"
+    "	jz	2f\n"
+    "1:	\\exit\n"
+    "	incl	0x2018 + 4 * \\kind\n"
+    "	decl	%esi\n"
+    "	jnz	1b\n"
+    "2:\n"
+    "	.endm\n"
+    "	.macro read_apic_base\n"
+    "	movl	$0x1b, %ecx\n"
+    "	rdmsr\n"
+    "	.endm\n"
+    "	.macro cpuid_0\n"
+    "	xorl	%eax, %eax\n"
+    "	cpuid\n"
+    "	.endm\n"
+    "	.macro touch_next\n"
+    "	movb	$0x5a, (%edi)\n"
+    "	addl	$0x1000, %edi\n"
+    "	.endm\n"
+    "guest_code:\n"
+    "	loop_of	0, outb %al, $0x10\n"
+    "	loop_of	1, hlt\n"
+    "	loop_of	2, outb %al, $0x20\n"
+    "	loop_of	3, read_apic_base\n"
+    "	loop_of	4, cpuid_0\n"
+    "	movl	$0x1000000, %edi\n"
+    "	loop_of	5, touch_next\n"
+    "	int3\n" /* with an IDT of size 0: a triple fault */
+    "guest_code_end:\n"
+    "	.code64\n"
+    "	.popsection\n");
 
 _Static_assert(DATA_GPA == 0x2000 && sizeof(uint32_t) * KINDS == 0x18 && TOUCH_GPA == 0x1000000 &&
-	       PORT_USER == 0x10 && PORT_KERNEL == 0x20, "as written in the guest's code");
+		       PORT_USER == 0x10 && PORT_KERNEL == 0x20,
+	       "as written in the guest's code");
 
 struct options {
 	uint32_t counts[KINDS];
@@ -115,13 +114,13 @@ struct vm {
 	int kvm;
 	int fd;
 	int vcpu;
-	int kport;			/* eventfd that counts the writes to PORT_KERNEL */
+	int kport; /* eventfd that counts the writes to PORT_KERNEL */
 	struct kvm_run *run;
 	size_t run_size;
 	char *code;
 	struct data *data;
 	char *touch;
-	uint64_t seen[KINDS];		/* counted on this side, where it can be */
+	uint64_t seen[KINDS]; /* counted on this side, where it can be */
 	uint64_t rounds;
 };
 
@@ -148,7 +147,9 @@ static void on_signal(int sig)
 static void *map_guest_memory(struct vm *vm, int slot, uint64_t gpa, size_t size)
 {
 	struct kvm_userspace_memory_region region = {
-		.slot = slot, .guest_phys_addr = gpa, .memory_size = size,
+		.slot = slot,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
 	};
 	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -166,7 +167,9 @@ static void *map_guest_memory(struct vm *vm, int slot, uint64_t gpa, size_t size
 static void open_kport(struct vm *vm)
 {
 	struct kvm_ioeventfd io = {
-		.addr = PORT_KERNEL, .len = 1, .flags = KVM_IOEVENTFD_FLAG_PIO,
+		.addr = PORT_KERNEL,
+		.len = 1,
+		.flags = KVM_IOEVENTFD_FLAG_PIO,
 	};
 
 	vm->kport = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -218,7 +221,13 @@ static void close_vm(struct vm *vm)
 static void set_segment(struct kvm_segment *seg, int type)
 {
 	*seg = (struct kvm_segment){
-		.limit = 0xffffffff, .selector = 8, .type = type, .present = 1, .db = 1, .s = 1, .g = 1,
+		.limit = 0xffffffff,
+		.selector = 8,
+		.type = type,
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1,
 	};
 }
 
@@ -253,7 +262,7 @@ static void run_to_shutdown(struct vm *vm)
 	for (;;) {
 		if (ioctl(vm->vcpu, KVM_RUN, 0)) {
 			if (errno == EINTR)
-				continue;	/* a round is always finished: counts stay exact */
+				continue; /* a round is always finished: counts stay exact */
 			die("KVM_RUN: %m");
 		}
 		switch (vm->run->exit_reason) {
@@ -369,20 +378,20 @@ static void print_stats(void)
 static void __attribute__((noreturn)) usage(int code)
 {
 	fprintf(code ? stderr : stdout,
-"usage: tinykvm [--out N] [--hlt N] [--kport N] [--msr N] [--cpuid N] [--touch N]\n"
-"               [--loop] [--name NAME] [--reasons] [--stats] [--hold]\n"
-"A VM with one vCPU that makes exactly N VM exits of each kind:\n"
-"  --out     an I/O port that user space handles     --hlt    HLT, to user space\n"
-"  --kport   an I/O port that the kernel handles     --msr    RDMSR, in the kernel\n"
-"  --cpuid   CPUID, in the kernel                    --touch  first touch of a page (N <= %d)\n"
-"Prints `pid PID` first, at the end `rounds N` and a line KIND N for each kind.\n"
-"  --loop     start over until SIGTERM or SIGINT; the round is finished, so counts stay exact\n"
-"  --name     the process's name (15 characters)\n"
-"  --reasons  at the end, `reason EXIT-REASON N`: what the kernel must have counted; host interrupts\n"
-"             (SVM 0x60 and 0x61, VMX 0 and 1) come on top\n"
-"  --stats    at the end, this process's lines of %s\n"
-"  --hold     at the end, print `hold`, and keep the VM until a line or the end of standard input\n"
-"Exit code: 0; 1 if anything failed or two counts of one thing differ; 2 wrong usage.\n",
+		"usage: tinykvm [--out N] [--hlt N] [--kport N] [--msr N] [--cpuid N] [--touch N]\n"
+		"               [--loop] [--name NAME] [--reasons] [--stats] [--hold]\n"
+		"A VM with one vCPU that makes exactly N VM exits of each kind:\n"
+		"  --out     an I/O port that user space handles     --hlt    HLT, to user space\n"
+		"  --kport   an I/O port that the kernel handles     --msr    RDMSR, in the kernel\n"
+		"  --cpuid   CPUID, in the kernel                    --touch  first touch of a page (N <= %d)\n"
+		"Prints `pid PID` first, at the end `rounds N` and a line KIND N for each kind.\n"
+		"  --loop     start over until SIGTERM or SIGINT; the round is finished, so counts stay exact\n"
+		"  --name     the process's name (15 characters)\n"
+		"  --reasons  at the end, `reason EXIT-REASON N`: what the kernel must have counted; host interrupts\n"
+		"             (SVM 0x60 and 0x61, VMX 0 and 1) come on top\n"
+		"  --stats    at the end, this process's lines of %s\n"
+		"  --hold     at the end, print `hold`, and keep the VM until a line or the end of standard input\n"
+		"Exit code: 0; 1 if anything failed or two counts of one thing differ; 2 wrong usage.\n",
 		TOUCH_MAX, STATS);
 	exit(code);
 }
@@ -404,21 +413,19 @@ static uint32_t number(const char *text, uint32_t max)
 static void parse(int argc, char **argv, struct options *opt)
 {
 	enum { NAME = KINDS, REASONS, STATS_, HOLD, LOOP, HELP };
-	static const struct option longs[] = {
-		{ "out", required_argument, NULL, OUT },
-		{ "hlt", required_argument, NULL, HLT },
-		{ "kport", required_argument, NULL, KPORT },
-		{ "msr", required_argument, NULL, MSR },
-		{ "cpuid", required_argument, NULL, CPUID },
-		{ "touch", required_argument, NULL, TOUCH },
-		{ "name", required_argument, NULL, NAME },
-		{ "reasons", no_argument, NULL, REASONS },
-		{ "stats", no_argument, NULL, STATS_ },
-		{ "hold", no_argument, NULL, HOLD },
-		{ "loop", no_argument, NULL, LOOP },
-		{ "help", no_argument, NULL, HELP },
-		{ }
-	};
+	static const struct option longs[] = { { "out", required_argument, NULL, OUT },
+					       { "hlt", required_argument, NULL, HLT },
+					       { "kport", required_argument, NULL, KPORT },
+					       { "msr", required_argument, NULL, MSR },
+					       { "cpuid", required_argument, NULL, CPUID },
+					       { "touch", required_argument, NULL, TOUCH },
+					       { "name", required_argument, NULL, NAME },
+					       { "reasons", no_argument, NULL, REASONS },
+					       { "stats", no_argument, NULL, STATS_ },
+					       { "hold", no_argument, NULL, HOLD },
+					       { "loop", no_argument, NULL, LOOP },
+					       { "help", no_argument, NULL, HELP },
+					       {} };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
