@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# From inside isolation, memory that is not this VM's faults every time it is touched, and memory that
+# is mapped does not. Each fault is counted by asi-faulttop and by the kernel.
+set -euo pipefail
+
+# shellcheck source=tests/vm/asi-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
+
+# The physical address of a page of a process: pagemap PID VADDR.
+pagemap() {
+	python3 - "$1" "$2" <<-'END'
+	import struct, sys
+	with open(f"/proc/{sys.argv[1]}/pagemap", "rb") as f:
+	    f.seek(int(sys.argv[2], 16) // 4096 * 8)
+	    entry, = struct.unpack("<Q", f.read(8))
+	if not entry >> 63:
+	    sys.exit(f"pagemap: {sys.argv[2]} of process {sys.argv[1]} is not present")
+	print(hex((entry & (1 << 55) - 1) * 4096))
+	END
+}
+
+# Each of the two sites touches and faults 23 times.
+must_fault() {
+	local what=$1 target=$2 got
+
+	got=$(touch_inside "$target" 23)
+	[[ ${got#* } == "23 23 23 23" ]] ||
+		fail "$what ($target): touched and faulted, by site: ${got#* }; not 23 23 23 23"
+	ok "faults: $what"
+}
+
+must_not_fault() {
+	local what=$1 target=$2 got
+
+	got=$(touch_inside "$target" 23)
+	[[ ${got#* } == "23 0 23 0" ]] ||
+		fail "$what ($target): touched and faulted, by site: ${got#* }; not 23 0 23 0"
+	ok "does not fault: $what"
+}
+
+# asi-faulttop sees what the self-test did: 23 from each site, the address, nothing lost.
+counted() {
+	local out=/tmp/faulttop.json target=$1 address top
+
+	"$repo/build/asi-faulttop" -o json -n 0 >$out 2>/tmp/faulttop.err &
+	top=$!
+	timeout 20 sh -c 'until grep -q ready /tmp/faulttop.err; do sleep 0.1; done' ||
+		{ cat /tmp/faulttop.err >&2; fail "asi-faulttop did not get ready"; }
+	address=$(touch_inside "$target" 23)
+	address=${address%% *}
+	kill -INT $top
+	wait $top || { cat /tmp/faulttop.err >&2; fail "asi-faulttop failed"; }
+
+	python3 - "$out" "$address" "$tiny_pid" <<-'END' || fail "asi-faulttop's figures are wrong"
+	import json, sys
+	rows = [json.loads(line) for line in open(sys.argv[1])]
+	address, pid = int(sys.argv[2], 16), int(sys.argv[3])
+	symbols = {}
+	for line in open("/proc/kallsyms"):
+	    value, _, name = line.split()[:3]
+	    if name.startswith("asi_selftest_site_"):
+	        symbols[name] = int(value, 16)
+	summary = rows[-1]
+	for name in "asi_selftest_site_a", "asi_selftest_site_b":
+	    mine = [r for r in rows if r["type"] == "row" and r["function"] == name]
+	    print(name, [(r["count"], r["ip"], r["address_min"], r["address_max"]) for r in mine])
+	    assert len(mine) == 1 and mine[0]["count"] == 23 and mine[0]["pid"] == pid
+	    assert int(mine[0]["ip"], 16) == symbols[name]
+	    assert int(mine[0]["address_min"], 16) == int(mine[0]["address_max"], 16) == address
+	assert summary["type"] == "summary" and summary["lost_events"] == 0, summary
+	assert not any(summary["lost"].values()), summary
+	assert summary["unaccounted"] == 0 and summary["events"] == summary["counted"], summary
+	END
+	ok "asi-faulttop: 23 and 23, right address, right ip, lost 0"
+}
+
+inside() {
+	local other other_vm anon cache size own target
+
+	tiny_start
+
+	# Another process's anonymous page, and a page of a file in the page cache.
+	python3 -c '
+import mmap, ctypes, sys, time
+def address(m): return ctypes.addressof(ctypes.c_char.from_buffer(m))
+anon = mmap.mmap(-1, 4096); anon[0:6] = b"secret"
+f = open("/tmp/cached", "w+b"); f.write(b"x" * 4096); f.flush()
+cache = mmap.mmap(f.fileno(), 4096); cache[0:1] = b"y"
+print(hex(address(anon)), hex(address(cache)), flush=True); time.sleep(600)' >/tmp/pages &
+	other=$!
+	timeout 20 sh -c 'until [ -s /tmp/pages ]; do sleep 0.1; done' || fail "no pages to touch"
+	read -r anon cache </tmp/pages
+	must_fault "another process's anonymous page, through the direct map" "phys:$(pagemap $other "$anon")"
+	must_fault "a page-cache page, through the direct map" "phys:$(pagemap $other "$cache")"
+	kill $other
+
+	# Another VM: its struct kvm is the first range that it maps as `vm`.
+	"$repo/build/x86_64/tinykvm" --loop --cpuid 23 >/dev/null &
+	other=$!
+	timeout 20 sh -c "until grep -q '^$other .* vm ' $asi/ranges; do sleep 0.1; done" ||
+		fail "no second VM"
+	other_vm=$(awk -v pid=$other '$1 == pid && $3 == "vm" { print $4; exit }' $asi/ranges)
+	must_fault "another VM's struct kvm" "addr:$other_vm"
+	kill $other
+	wait $other || fail "the second VM ended with an error"
+
+	for size in 8 32 96 192 512 1024 4096 8192; do
+		must_fault "a fresh kmalloc object of $size bytes" "kmalloc:$size"
+	done
+
+	# The other way round, or the self-test might report anything as a fault.
+	own=$(awk -v pid="$tiny_pid" '$1 == pid && $3 == "vm" { print $4; exit }' $asi/ranges)
+	must_not_fault "this VM's own struct kvm" "addr:$own"
+	target=$(awk '$3 == "init_mm" { print $1 }' /proc/kallsyms)
+	must_not_fault "kernel data" "addr:0x$target"
+
+	counted kmalloc:64
+	tiny_stop
+	[[ $(grep -vc '^#' $asi/ranges) == 0 ]] || fail "ranges left after the last VM: $(cat $asi/ranges)"
+	ok "no range left after the last VM"
+	echo "$test_name: $checks checks"
+}
+
+if [[ ${1-} == --inside ]]; then
+	inside
+else
+	run_inside 240
+fi

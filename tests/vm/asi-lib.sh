@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# For the tests that run in the lab with isolation on: sourced by tests/vm/asi-*.sh.
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+asi=/sys/kernel/debug/asi
+test_name=$(basename "$0" .sh)
+checks=0
+
+fail() {
+	echo "$test_name: $*" >&2
+	exit 1
+}
+
+# One thing that holds.
+ok() {
+	checks=$((checks + 1))
+	echo "ok $checks $*"
+}
+
+# Starts the lab with isolation on and runs this very script in it.
+# shellcheck disable=SC2034 # extra: what the caller adds to the kernel's command line
+run_inside() {
+	local timeout=$1
+
+	shift
+	exec "$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} --timeout "$timeout" \
+		--append "kvm.address_space_isolation=1" -- "$0" --inside "$@"
+}
+
+# A tiny VM whose vCPU runs until it is stopped. Sets tiny_pid and tiny_vm.
+tiny_start() {
+	tiny_out=$(mktemp)
+	"$repo/build/x86_64/tinykvm" --loop --cpuid 23 >"$tiny_out" &
+	tiny_pid=$!
+	local i
+	for ((i = 0; i < 100; i++)); do
+		tiny_vm=$(awk -v pid="$tiny_pid" '$1 == pid && $4 == "residencies" && $5 > 0 { print $2 }' \
+			$asi/stats)
+		[[ -z $tiny_vm ]] || return 0
+		sleep 0.1
+	done
+	cat "$tiny_out" >&2
+	fail "the tiny VM (process $tiny_pid) was never inside: no residencies in $asi/stats"
+}
+
+tiny_stop() {
+	kill -TERM "$tiny_pid"
+	wait "$tiny_pid" || { cat "$tiny_out" >&2; fail "the tiny VM ended with an error"; }
+}
+
+# touch TARGET COUNT: what the self-test says, "ADDRESS TOUCHED_A FAULTED_A TOUCHED_B FAULTED_B".
+touch_inside() {
+	echo "$tiny_pid $tiny_vm 0 $1 $2" >$asi/selftest || fail "the self-test refused $1"
+	awk '$1 == "address" { print $2, $4, $5, $7, $8 }' $asi/selftest
+}
