@@ -148,7 +148,7 @@ endif
 # ---- the lab -------------------------------------------------------------------
 
 .PHONY: kernel
-kernel: ##@ 15 min cold, 4 warm @ the patched kernel, in build/kernel/x86_64/
+kernel: ##@ 15 min cold, 7 warm @ the patched kernel, in build/kernel/x86_64/
 	@scripts/kernel
 
 .PHONY: demo
