@@ -36,7 +36,7 @@ WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wold-style-d
 	-Wshadow -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	$(if $(WERROR),-Werror)
 CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iuser/lib -Iuser -Ibpf -I$(BUILD)/bpf -MMD -MP
-LIBS := -lbpf -lelf -lz -lcap
+LIBS := -lbpf -lelf -lz
 
 # The kernel's types come from the programs themselves (preserve_access_index);
 # only uapi headers are included, and asm/ of those is a multiarch directory.
@@ -78,8 +78,7 @@ tests: $(UNIT_FILES) $(BPF_TEST_FILES) ##@ 30 s @ the test programs, in build/AR
 # ---- BPF ----------------------------------------------------------------------
 
 BPF_TOOLS := $(CLANG) $(LLVM_STRIP) $(BPFTOOL) /usr/include/bpf/libbpf.h
-NATIVE_TOOLS := $(CC) /usr/include/bpf/libbpf.h /usr/include/libelf.h /usr/include/zlib.h \
-	/usr/include/sys/capability.h
+NATIVE_TOOLS := $(CC) /usr/include/bpf/libbpf.h /usr/include/libelf.h /usr/include/zlib.h
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
 	@scripts/setup --need $(BPF_TOOLS)

@@ -48,7 +48,7 @@ standin=$repo/tests/bpf/standin
 	mapfile -t sources < <(find user/lib -name '*.c')
 	gcc -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 		-Ibpf -Iuser/lib -I"$tmp" \
-		user/asi-faulttop.c "${sources[@]}" -o "$tmp/asi-faulttop" -lbpf -lelf -lz -lcap
+		user/asi-faulttop.c "${sources[@]}" -o "$tmp/asi-faulttop" -lbpf -lelf -lz
 	gcc -std=gnu11 -D_GNU_SOURCE -I"$standin" "$standin/fault.c" -o "$tmp/fault"
 )
 
