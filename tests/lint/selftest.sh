@@ -59,5 +59,8 @@ plant hosts a.txt '-----BEGIN RSA PRIVATE KEY-----\n'
 plant hosts .npmrc '//h/:_authToken=x\n'
 plant hosts a.txt 'ghp_0123456789abcdefghijABCDEFGHIJ012345\n'
 plant hosts a.txt 'AKIA0123456789ABCDEF\n'
-plant hosts a.txt 'cd /work/main\n'
+plant hosts a.txt "cd $(cd "$LINT_ROOT" && pwd -P)\n"
+plant hosts a.txt "x=$(cd "$LINT_ROOT" && pwd -P)/build/x\n"
+plant hosts a.txt 'cd /home/somebody/src\n'
+plant hosts a.txt 'HOME=/root/x\n'
 echo "every planted fault is found"
