@@ -22,20 +22,28 @@ fail() {
 	exit 1
 }
 
-# expect EXIT PATTERN COMMAND...: the exit code, nothing on stdout, and a line
-# on stderr that starts with the tool's name and matches.
+# expect EXIT PATTERN COMMAND...: the exit code, nothing on stdout, and one line
+# on stderr that starts with the tool's name and matches; for a wrong command line
+# it ends in where to look.
 expect() {
 	local want=$1 pattern=$2 got=0
 	shift 2
 	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null || got=$?
 	[[ $got == "$want" ]] || fail "$*: exit $got, expected $want"
 	[[ ! -s $tmp/out ]] || fail "$*: prints on stdout"
-	grep -qE "^[^ ]*asi-faulttop: .*$pattern" "$tmp/err" || fail "$*: no line like: $pattern"
-	(($(wc -l <"$tmp/err") <= 2)) || fail "$*: more than one message"
+	(($(wc -l <"$tmp/err") == 1)) || fail "$*: not one line"
+	[[ $want != 2 ]] || pattern="$pattern.*; see asi-faulttop --help$"
+	grep -qE "^asi-faulttop: .*$pattern" "$tmp/err" || fail "$*: no line like: $pattern"
 }
 
-expect 2 "unrecognized option '--foo'" "$tool" --foo
-expect 2 "requires an argument -- 'p'" "$tool" -p
+expect 2 "unknown option --foo" "$tool" --foo
+expect 2 "unknown option --foo" "$tool" 1 --foo=3
+expect 2 "unknown option -x" "$tool" -x
+expect 2 "unknown option -x" "$tool" --once -bxT
+expect 2 "option -p wants a value" "$tool" -bp
+expect 2 "option --pid wants a value" "$tool" --pid
+expect 2 "option --once takes no value" "$tool" --once=3
+expect 2 "option --s is ambiguous: [0-9]+ options start so" "$tool" --s 3
 expect 2 "sort key 'bad' is unknown: use one of count, rate, vm" "$tool" -s bad
 expect 2 "output format 'bad' is unknown: use one of text, json" "$tool" -o bad
 expect 2 "colour choice 'pink' is unknown: use one of auto" "$tool" --color pink

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <argp.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -13,7 +14,9 @@
 #define FAULTLINE_VERSION "0.1"
 #endif
 
-const char *argp_program_version = "asi-faulttop " FAULTLINE_VERSION;
+#define TOOL "asi-faulttop"
+
+const char *argp_program_version = TOOL " " FAULTLINE_VERSION;
 
 #define DEFAULT_ROWS_TEXT 20
 #define MOST_SITES (1u << 20)
@@ -27,7 +30,8 @@ enum {
 	KEY_STATS,
 	KEY_COLOR,
 	KEY_SITES,
-	KEY_USAGE
+	KEY_USAGE,
+	KEY_LONG /* whichever long option */
 };
 
 static const char doc[] =
@@ -84,21 +88,19 @@ struct parse {
 };
 
 /* what, which, why, what to do */
-static void __attribute__((noreturn, format(printf, 2, 3)))
-usage(struct argp_state *state, const char *format, ...)
+static void __attribute__((noreturn, format(printf, 1, 2))) usage(const char *format, ...)
 {
 	va_list args;
 
-	fprintf(stderr, "%s: ", state->name);
+	fputs(TOOL ": ", stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	fprintf(stderr, "; see --help\n");
+	fprintf(stderr, "; see " TOOL " --help\n");
 	exit(EXIT_USAGE);
 }
 
-static uint32_t number(struct argp_state *state, const char *what, const char *text, uint32_t low,
-		       uint32_t high)
+static uint32_t number(const char *what, const char *text, uint32_t low, uint32_t high)
 {
 	char *end;
 	long long n;
@@ -106,25 +108,23 @@ static uint32_t number(struct argp_state *state, const char *what, const char *t
 	errno = 0;
 	n = strtoll(text, &end, 10);
 	if (errno || end == text || *end || n < low || n > high)
-		usage(state, "%s '%s' is not a whole number from %u to %u", what, text, low, high);
+		usage("%s '%s' is not a whole number from %u to %u", what, text, low, high);
 	return n;
 }
 
-static uint64_t duration(struct argp_state *state, const char *what, const char *text)
+static uint64_t duration(const char *what, const char *text)
 {
 	uint64_t ns;
 	int err = duration_parse(text, &ns);
 
 	if (err == -ERANGE)
-		usage(state, "%s '%s' is out of range: from 1 us to 10 years", what, text);
+		usage("%s '%s' is out of range: from 1 us to 10 years", what, text);
 	if (err)
-		usage(state, "%s '%s' is not a time above zero such as 500ms, 2 or 1.5s", what,
-		      text);
+		usage("%s '%s' is not a time above zero such as 500ms, 2 or 1.5s", what, text);
 	return ns;
 }
 
-static int choice(struct argp_state *state, const char *what, const char *text,
-		  const char *const *names, int n)
+static int choice(const char *what, const char *text, const char *const *names, int n)
 {
 	char all[64] = "";
 
@@ -134,32 +134,32 @@ static int choice(struct argp_state *state, const char *what, const char *text,
 		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
 			 names[i]);
 	}
-	usage(state, "%s '%s' is unknown: use one of %s", what, text, all);
+	usage("%s '%s' is unknown: use one of %s", what, text, all);
 }
 
-static void parse_positional(struct argp_state *state, struct parse *parse, const char *text)
+static void parse_positional(struct parse *parse, const char *text)
 {
 	switch (parse->positional++) {
 	case 0:
-		parse->options->interval_ns = duration(state, "interval", text);
+		parse->options->interval_ns = duration("interval", text);
 		break;
 	case 1:
-		parse->options->count = number(state, "count", text, 1, UINT32_MAX);
+		parse->options->count = number("count", text, 1, UINT32_MAX);
 		break;
 	default:
-		usage(state, "argument '%s' is one too many: [INTERVAL [COUNT]]", text);
+		usage("argument '%s' is one too many: [INTERVAL [COUNT]]", text);
 	}
 }
 
-static void parse_end(struct argp_state *state, struct parse *parse)
+static void parse_end(struct parse *parse)
 {
 	struct options *options = parse->options;
 	bool terminal = !options->path && isatty(STDOUT_FILENO);
 
 	if (options->force && !options->path)
-		usage(state, "--force overwrites the file of -O, but there is no -O");
+		usage("--force overwrites the file of -O, but there is no -O");
 	if (parse->once && options->count > 1)
-		usage(state, "--once and COUNT %u contradict each other", options->count);
+		usage("--once and COUNT %u contradict each other", options->count);
 	if (parse->once)
 		options->count = 1;
 	options->live = terminal && !options->batch && !options->count &&
@@ -185,22 +185,21 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'p':
-		options->pid = number(state, "pid", arg, 1, MOST_PID);
+		options->pid = number("pid", arg, 1, MOST_PID);
 		break;
 	case 'n':
-		options->rows = number(state, "rows", arg, 0, MOST_SITES);
+		options->rows = number("rows", arg, 0, MOST_SITES);
 		parse->rows_given = true;
 		break;
 	case 's':
 		if (row_sort_parse(arg, &options->sort))
-			usage(state, "sort key '%s' is unknown: use one of %s", arg,
-			      row_sort_names());
+			usage("sort key '%s' is unknown: use one of %s", arg, row_sort_names());
 		break;
 	case 'd':
-		options->duration_ns = duration(state, "duration", arg);
+		options->duration_ns = duration("duration", arg);
 		break;
 	case 'o':
-		options->format = choice(state, "output format", arg, formats, 2);
+		options->format = choice("output format", arg, formats, 2);
 		break;
 	case 'O':
 		options->path = arg;
@@ -242,21 +241,81 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 		options->stats = true;
 		break;
 	case KEY_COLOR:
-		options->color = choice(state, "colour choice", arg, colors, 3);
+		options->color = choice("colour choice", arg, colors, 3);
 		break;
 	case KEY_SITES:
-		options->sites = number(state, "sites", arg, 1, MOST_SITES);
+		options->sites = number("sites", arg, 1, MOST_SITES);
 		break;
 	case ARGP_KEY_ARG:
-		parse_positional(state, parse, arg);
+		parse_positional(parse, arg);
 		break;
 	case ARGP_KEY_END:
-		parse_end(state, parse);
+		parse_end(parse);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
+}
+
+static const struct argp_option *option_named(const char *name, size_t size)
+{
+	for (const struct argp_option *o = argp_options; o->name || o->group; o++)
+		if (o->name && !strncmp(o->name, name, size) && !o->name[size])
+			return o;
+	return NULL;
+}
+
+/* word: what was typed, "--foo=3"; short_key: the letter at fault in it, 0: the word is. */
+static void __attribute__((noreturn)) usage_option(const char *word, int short_key, bool no_value)
+{
+	const char *name = word + 2;
+	size_t size = strcspn(name, "=");
+	int matches = 0;
+
+	if (short_key) {
+		if (no_value)
+			usage("option -%c wants a value", short_key);
+		usage("unknown option -%c", short_key);
+	}
+	if (no_value)
+		usage("option --%.*s wants a value", (int)size, name);
+	for (const struct argp_option *o = argp_options; o->name || o->group; o++)
+		matches += o->name && !strncmp(o->name, name, size);
+	if (matches > 1 && !option_named(name, size))
+		usage("option --%.*s is ambiguous: %d options start so", (int)size, name, matches);
+	if (matches)
+		usage("option --%.*s takes no value", (int)size, name);
+	usage("unknown option --%.*s", (int)size, name);
+}
+
+/*
+ * argp says what is wrong with an option in two lines that are not ours, or not at all: ask the
+ * getopt that is under it first. argv: a copy, getopt reorders it.
+ */
+static void check_options(int argc, char **argv)
+{
+	struct option longs[ARRAY_SIZE(argp_options)] = {};
+	char shorts[2 * ARRAY_SIZE(argp_options) + 2] = ":", *s = shorts + 1;
+	int n = 0, c;
+
+	for (const struct argp_option *o = argp_options; o->name || o->group; o++) {
+		if (!o->name)
+			continue;
+		longs[n++] = (struct option){ o->name, !!o->arg, NULL, KEY_LONG };
+		if (o->key < 0x100) {
+			*s++ = o->key;
+			if (o->arg)
+				*s++ = ':';
+		}
+	}
+	opterr = 0;
+	optind = 0;
+	do {
+		c = getopt_long(argc, argv, shorts, longs, NULL);
+		if (c == '?' || c == ':')
+			usage_option(argv[optind - 1], optopt == KEY_LONG ? 0 : optopt, c == ':');
+	} while (c != -1);
 }
 
 void options_parse(int argc, char **argv, struct options *ret_options)
@@ -268,7 +327,12 @@ void options_parse(int argc, char **argv, struct options *ret_options)
 		.doc = doc,
 	};
 	struct parse parse = { .options = ret_options };
+	cleanup_free char **words = calloc(argc + 1, sizeof(*words));
 
+	if (words) {
+		memcpy(words, argv, argc * sizeof(*words));
+		check_options(argc, words);
+	}
 	*ret_options = (struct options){};
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &parse);
