@@ -53,17 +53,30 @@ static int check(void)
 	return caps_lacking(needs) ? EXIT_LACKING : EXIT_FINE;
 }
 
+static int check_pid(uint32_t pid)
+{
+	uint32_t tgid;
+	int err = process_check(pid, &tgid);
+
+	if (!err)
+		return EXIT_FINE;
+	if (err == -ENOTUNIQ)
+		fprintf(stderr, TOOL ": %u is a thread (-p), not a VMM; use its process, -p %u\n",
+			pid, tgid);
+	else
+		fprintf(stderr, TOOL ": no process %u (-p); pidof qemu-system-x86_64 lists VMMs\n",
+			pid);
+	return EXIT_NO_SUCH;
+}
+
 /* What the command line names comes first: it is wrong on any kernel. */
 static int check_start(const struct options *options)
 {
 	struct need needs[CAPS_NEEDS];
 	const struct need *lacking;
 
-	if (options->pid && !process_exists(options->pid)) {
-		fprintf(stderr, TOOL ": no process %u (-p); pidof qemu-system-x86_64 lists VMMs\n",
-			options->pid);
+	if (options->pid && check_pid(options->pid))
 		return EXIT_NO_SUCH;
-	}
 	caps_check(needs);
 	lacking = caps_lacking(needs);
 	if (!lacking)

@@ -62,6 +62,20 @@ say "usage: exit 2 and the reason"
 
 # Beyond PID_MAX_LIMIT less one there is no process.
 expect 5 "no process 4194304" "$tool" -p 4194304
+# A VM belongs to a process: the id of one of its threads would count nothing.
+coproc THREADED { exec python3 -c 'if True:
+	import sys, threading
+	t = threading.Thread(target=sys.stdin.read)
+	t.start()
+	print(t.native_id, flush=True)
+	t.join()'; }
+process=$THREADED_PID
+read -r thread <&"${THREADED[0]}"
+[[ $thread != "$process" ]] || fail "python3 has no thread"
+expect 5 "$thread is a thread .*; use its process, -p $process$" "$tool" -p "$thread"
+input=${THREADED[1]}
+exec {input}>&-
+wait "$process"
 say "a filter for what does not exist: exit 5"
 
 if ((EUID == 0)); then

@@ -8,10 +8,27 @@
 #include "procinfo.h"
 #include "util.h"
 
-bool process_exists(uint32_t pid)
+/* A thread's id opens /proc/TID too, though no listing shows it. */
+int process_check(uint32_t pid, uint32_t *ret_tgid)
 {
-	/* not /proc/PID: hidepid hides other users' */
-	return !kill((pid_t)pid, 0) || errno == EPERM;
+	cleanup_fclose FILE *file = NULL;
+	char path[32], line[128];
+	uint32_t tgid;
+
+	/* hidepid hides other users' /proc/PID: that it is missing says nothing */
+	if (kill((pid_t)pid, 0) && errno != EPERM)
+		return -ESRCH;
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Tgid: %u", &tgid) != 1)
+			continue;
+		if (tgid == pid)
+			return 0;
+		*ret_tgid = tgid;
+		return -ENOTUNIQ;
+	}
+	return 0;
 }
 
 void process_comm(uint32_t pid, char *buf, size_t size)

@@ -3,11 +3,14 @@
 #ifndef FAULTLINE_PROCINFO_H
 #define FAULTLINE_PROCINFO_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-bool process_exists(uint32_t pid);
+/*
+ * 0: a process, or nobody may look. -ESRCH: none. -ENOTUNIQ: a thread of the process *ret_tgid,
+ * which is set only then.
+ */
+int process_check(uint32_t pid, uint32_t *ret_tgid);
 
 /* Its name; "" when it cannot be read. Control characters and blanks become '?' and '_'. */
 void process_comm(uint32_t pid, char *buf, size_t size);
