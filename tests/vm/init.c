@@ -405,27 +405,28 @@ static void make_pipe(int *ours, int *theirs)
 	*theirs = fds[1];
 }
 
-int main(void)
+/* Everything that the command counts on; the runner's ports first, for what fails later. */
+static void set_up(struct job *job, struct stream *streams)
 {
-	struct sigaction act = { .sa_handler = on_child };
-	struct stream streams[2] = { 0 };
-	long taint_before;
-	sigset_t blocked, unblocked;
-	int out, err, status;
-	struct job job = { 0 };
-	pid_t pid;
-
 	mount_at("devtmpfs", "devtmpfs", "/dev", 0, NULL);
 	mount_at("proc", "proc", "/proc", 0, NULL);
 	mount_at("sysfs", "sysfs", "/sys", 0, NULL);
 	ctl = open_port("faultline.ctl");
 	streams[0].to = open_port("faultline.out");
 	streams[1].to = open_port("faultline.err");
-	read_job(&job);
-	move_to_host_root(&job);
+	read_job(job);
+	move_to_host_root(job);
 	make_links();
 	loopback_up();
-	taint_before = taint();
+}
+
+/* Run the command to its end; its wait status. */
+static int run_job(const struct job *job, struct stream *streams)
+{
+	struct sigaction act = { .sa_handler = on_child };
+	sigset_t blocked, unblocked;
+	int out, err;
+	pid_t pid;
 
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGCHLD);
@@ -437,15 +438,27 @@ int main(void)
 	tell("ready\n");
 	pid = fork();
 	if (pid < 0)
-		die("start", job.argv[0]);
+		die("start", job->argv[0]);
 	if (!pid) {
 		sigprocmask(SIG_SETMASK, &unblocked, NULL);
 		signal(SIGCHLD, SIG_DFL);
-		run_command(&job, out, err);
+		run_command(job, out, err);
 	}
 	close(out);
 	close(err);
-	status = copy_until_end(pid, streams, &unblocked);
+	return copy_until_end(pid, streams, &unblocked);
+}
+
+int main(void)
+{
+	struct stream streams[2] = { 0 };
+	struct job job = { 0 };
+	long taint_before;
+	int status;
+
+	set_up(&job, streams);
+	taint_before = taint();
+	status = run_job(&job, streams);
 	tell("exit %d %d %llu %llu %ld %ld\n",
 	     WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
 	     WIFSIGNALED(status) ? WTERMSIG(status) : 0, streams[0].bytes, streams[1].bytes,
