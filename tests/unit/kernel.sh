@@ -62,6 +62,10 @@ printed "up to date: 6.12.0-toy"
 not_printed building
 say "builds, and does nothing when up to date"
 
+CCACHE_DIR=$tmp/cache "$repo/scripts/kernel" --help >"$tmp/out"
+printed "$tmp/cache"
+say "--help says where the compiler's cache is"
+
 printf 'CONFIG_NO_SUCH=y\nCONFIG_WEAK=y\n' >"$tmp/queue/config/b.config"
 expect 1
 printed 'CONFIG_NO_SUCH: asked for "CONFIG_NO_SUCH=y", got "nothing"'
