@@ -173,6 +173,14 @@ failures() {
 	no_exit_field
 	grep -q '^up$' "$dir/out" || fail "output before the time-out is missing"
 
+	# The deadline counts for one that never stops printing, too; a minute ends it if it does not.
+	case_name="steady writer"
+	: >"$status"
+	vm --timeout 15 --status "$status" -- timeout 60 yes >/dev/null 2>"$dir/err"
+	code=$?
+	want 125 timeout
+	no_exit_field
+
 	run "reboot" -- sh -c 'echo b >/proc/sysrq-trigger; sleep 1000'
 	want 125 no-result
 	no_exit_field
