@@ -26,7 +26,8 @@ struct app {
 	struct resolver resolver;
 	struct session *session;
 	struct snapshot start, last;
-	int out;
+	struct report shown; /* the last interval; rows NULL: none yet */
+	struct output output;
 };
 
 static int libbpf_verbose(enum libbpf_print_level level, const char *format, va_list args)
@@ -108,25 +109,42 @@ static int app_open(struct app *app)
 	if (err)
 		return fail(EXIT_RUNTIME, "cannot read the kernel's symbols", err, NULL);
 	app->resolver.session = options->stacks ? app->session : NULL;
-	app->out = output_open(options->path, options->force);
-	if (app->out == -EEXIST)
-		return fail(EXIT_RUNTIME, options->path, app->out, "--force overwrites it");
-	if (app->out < 0)
-		return fail(EXIT_RUNTIME, options->path, app->out, NULL);
 	return EXIT_FINE;
 }
 
-static int app_arm(struct app *app)
+static int app_attach(struct app *app)
 {
-	int err;
+	int err = session__arm(app->session);
 
-	waiter_init(app->options.live);
-	err = session__arm(app->session);
 	if (err == -ENOENT)
 		return fail(EXIT_LACKING, "no tracepoint asi:asi_fault", err,
 			    "boot the kernel of 'make kernel' with kvm.address_space_isolation=1");
 	if (err)
 		return fail(EXIT_RUNTIME, "cannot attach to asi:asi_fault", err, NULL);
+	return EXIT_FINE;
+}
+
+static int app_arm(struct app *app)
+{
+	const struct options *options = &app->options;
+	int err, code;
+
+	/* first: from here on a signal leaves no file without a report */
+	waiter_init(options->live);
+	err = output_open(options->path, options->force, &app->output);
+	if (err)
+		return fail(EXIT_RUNTIME, options->path, err,
+			    err == -EEXIST ? "--force overwrites it" : NULL);
+	code = app_attach(app);
+	if (code) {
+		output_discard(&app->output);
+		return code;
+	}
+	err = output_start(&app->output);
+	if (err) {
+		output_discard(&app->output);
+		return fail(EXIT_RUNTIME, options->path, err, NULL);
+	}
 	app->start.ns = session_now_ns();
 	fputs(TOOL ": ready\n", stderr);
 	return EXIT_FINE;
@@ -138,7 +156,7 @@ static bool use_color(const struct app *app)
 
 	if (app->options.color != COLOR_AUTO)
 		return app->options.color == COLOR_ALWAYS;
-	return isatty(app->out) && !(no_color && *no_color);
+	return isatty(app->output.fd) && !(no_color && *no_color);
 }
 
 static int render(struct app *app, const struct report *report, bool total, char **ret_text,
@@ -159,7 +177,7 @@ static int render(struct app *app, const struct report *report, bool total, char
 	FILE *out;
 
 	if (live) {
-		term_size(app->out, &style.columns, &lines);
+		term_size(app->output.fd, &style.columns, &lines);
 		lines = lines > LIVE_OVERHEAD ? lines - LIVE_OVERHEAD : 1;
 		if (!rows || (uint32_t)lines < rows)
 			rows = lines;
@@ -188,8 +206,8 @@ static int show(struct app *app, struct report *report, bool total)
 	if (err)
 		return err;
 	if (app->options.live && !total)
-		return term_draw(app->out, text, size);
-	return output_write(app->out, text, size);
+		return term_draw(app->output.fd, text, size);
+	return output_write(app->output.fd, text, size);
 }
 
 static int show_interval(struct app *app)
@@ -202,21 +220,27 @@ static int show_interval(struct app *app)
 	if (err)
 		return err;
 	err = report__init(&report, &app->last, &now);
-	if (!err) {
-		err = show(app, &report, false);
-		report__fini(&report);
-	}
 	snapshot__fini(&app->last);
 	app->last = now;
-	return err;
+	if (err)
+		return err;
+	report__fini(&app->shown);
+	app->shown = report;
+	return show(app, &app->shown, false);
+}
+
+/* What was last shown, once more: the interval that is running stays whole. */
+static int redraw(struct app *app)
+{
+	return app->shown.rows ? show(app, &app->shown, false) : 0;
 }
 
 static int suspend(struct app *app)
 {
 	term_leave();
 	waiter_stop();
-	term_enter(app->out);
-	return show_interval(app);
+	term_enter(app->output.fd);
+	return redraw(app);
 }
 
 /* Until the time is over, enough is shown, or a signal comes. 0 or negative errno. */
@@ -231,22 +255,21 @@ static int app_run(struct app *app)
 
 	app->last.ns = app->start.ns;
 	if (options->live)
-		term_enter(app->out);
+		term_enter(app->output.fd);
 	while (!err) {
 		wake = waiter_wait(next < end ? next : end);
 		if (wake == WAKE_END || (wake == WAKE_TIME && end < next))
 			break;
-		if (wake == WAKE_STOP)
-			err = suspend(app);
-		else
-			err = show_interval(app);
-		if (wake != WAKE_TIME)
+		if (wake != WAKE_TIME) {
+			err = wake == WAKE_STOP ? suspend(app) : redraw(app);
 			continue;
+		}
+		err = show_interval(app);
 		if (++shown == options->count)
 			break;
 		/* intervals that were slept through are one long one */
-		while (next <= session_now_ns())
-			next += options->interval_ns;
+		next += (session_now_ns() - next) / options->interval_ns * options->interval_ns;
+		next += options->interval_ns;
 	}
 	term_leave();
 	return err;
@@ -267,24 +290,41 @@ static int app_report(struct app *app, bool *ret_incomplete)
 	snapshot__fini(&now);
 	if (err)
 		return err;
-	err = show(app, &report, true);
 	*ret_incomplete = losses_any(&report.losses) || report__unaccounted(&report);
+	err = show(app, &report, true);
 	report__fini(&report);
 	return err;
 }
 
+/* err: of the intervals, the report or the end of the output, whichever was first */
 static int app_finish(const struct app *app, int err, bool incomplete)
 {
-	/* the reader has seen enough */
-	if (err == -EPIPE)
-		return EXIT_FINE;
-	if (err)
-		return fail(EXIT_RUNTIME, app->options.path ? app->options.path : "report", err,
-			    NULL);
+	const char *path = app->options.path;
+
+	/* the reader has seen enough: no error, but no proof of completeness either */
+	if (err && err != -EPIPE)
+		return fail(EXIT_RUNTIME, path ? path : "report", err, NULL);
 	if (!incomplete || !app->options.strict)
 		return EXIT_FINE;
-	fputs(TOOL ": incomplete (--strict): see the losses in the report\n", stderr);
+	fprintf(stderr, TOOL ": incomplete (--strict): %s\n",
+		err ? "the losses are in the report that nobody read" :
+		      "see the losses in the report");
 	return EXIT_INCOMPLETE;
+}
+
+/* Armed to the end. The report is tried for whatever happened before: it has the whole run. */
+static int app_observe(struct app *app)
+{
+	bool incomplete = false;
+	int err[3], first = 0;
+
+	err[0] = app_run(app);
+	err[1] = app_report(app, &incomplete);
+	err[2] = output_close(&app->output);
+	for (int i = 0; i < 3; i++)
+		if (err[i] && (!first || first == -EPIPE))
+			first = err[i];
+	return app_finish(app, first, incomplete);
 }
 
 static void app_close(struct app *app)
@@ -292,13 +332,13 @@ static void app_close(struct app *app)
 	session__close(app->session);
 	resolver__fini(&app->resolver);
 	snapshot__fini(&app->last);
+	report__fini(&app->shown);
 }
 
 int main(int argc, char **argv)
 {
 	struct app app = {};
-	bool incomplete = false;
-	int code, err;
+	int code;
 
 	options_parse(argc, argv, &app.options);
 	if (app.options.check)
@@ -306,11 +346,7 @@ int main(int argc, char **argv)
 	code = check_start(&app.options);
 	code = code ? code : app_open(&app);
 	code = code ? code : app_arm(&app);
-	if (!code) {
-		err = app_run(&app);
-		err = err ? err : app_report(&app, &incomplete);
-		code = app_finish(&app, err, incomplete);
-	}
+	code = code ? code : app_observe(&app);
 	app_close(&app);
 	return code;
 }

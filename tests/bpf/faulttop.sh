@@ -48,7 +48,8 @@ standin=$repo/tests/bpf/standin
 	mapfile -t sources < <(find user/lib -name '*.c')
 	gcc -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 		-Ibpf -Iuser/lib -I"$tmp" \
-		user/asi-faulttop.c "${sources[@]}" -o "$tmp/asi-faulttop" -lbpf -lelf -lz
+		user/asi-faulttop.c "${sources[@]}" "$standin/fail.c" -Wl,--wrap=write \
+		-o "$tmp/asi-faulttop" -lbpf -lelf -lz
 	gcc -std=gnu11 -D_GNU_SOURCE -I"$standin" "$standin/fault.c" -o "$tmp/fault"
 )
 
@@ -161,6 +162,11 @@ stop 0
 [[ $(grep -c '^interval ' "$tmp/out") == 3 ]] || fail "not three intervals"
 [[ $(grep -c '^total ' "$tmp/out") == 1 ]] || fail "not one report"
 [[ $(grep -c ' do_exit+0x0 ' "$tmp/out") == 2 ]] || fail "not in one interval and the report"
+start 200ms 1
+fault 23 $me 1 0 $address "$a" $npf
+stop 0
+[[ $(grep -c '^interval ' "$tmp/out") == 1 && $(grep -c '^total ' "$tmp/out") == 1 ]] ||
+	fail "INTERVAL 1 is not one interval and the report"
 start --once 200ms
 fault 23 $me 1 0 $address "$a" $npf
 stop 0
@@ -209,6 +215,23 @@ wait "$reader"
 stop 0
 [[ $(cat "$tmp/head") == VM* ]] || fail "no first line"
 [[ $(cat "$tmp/err") == "asi-faulttop: ready" ]] || fail "a closed pipe is not quiet"
+# --strict: nobody read it, but it is incomplete all the same.
+head -n 1 "$tmp/pipe" >"$tmp/head" &
+reader=$!
+to=$tmp/pipe start --strict --sites 1 100ms
+fault 23 $me 1 0 $address "$a" $npf
+fault 23 $me 1 0 $address "$b" $npf
+wait "$reader"
+stop 4
+grep -q 'incomplete (--strict): the losses are in the report that nobody read' "$tmp/err" ||
+	fail "a closed pipe hides the losses from --strict"
+# An interval that cannot be written: exit 1, but the report has the whole run.
+FAIL="write" start 100ms 3
+fault 23 $me 1 0 $address "$a" $npf
+stop 1
+row 23 '[a-z0-9:]+' do_exit $address
+[[ $(grep -c '^total ' "$tmp/out") == 1 ]] || fail "no report after a failed interval"
+grep -q 'report: Input/output error' "$tmp/err" || fail "a failed interval is not reported"
 say "a full disk fails with one line, a closed pipe ends quietly"
 
 start -O "$tmp/file" -d 100ms
@@ -219,16 +242,37 @@ got=0
 "$tool" -O "$tmp/file" -d 100ms 2>"$tmp/err" || got=$?
 [[ $got == 1 ]] || fail "-O over a file: exit $got, expected 1"
 grep -q 'File exists; --force overwrites it' "$tmp/err" || fail "-O does not say what to do"
+# Somebody's old file stays until the tool is armed; one made for nothing goes.
+echo old >"$tmp/old"
+chmod 644 "$tmp/old"
+for args in "$tmp/old --force" "$tmp/new"; do
+	got=0
+	# shellcheck disable=SC2086  # two words
+	FAIL=attach "$tool" -d 100ms -O $args 2>"$tmp/err" || got=$?
+	[[ $got == 1 ]] || fail "-O without a tracepoint: exit $got, expected 1"
+	grep -q 'cannot attach to asi:asi_fault: Cannot allocate memory' "$tmp/err" ||
+		fail "a failed attachment is not reported"
+done
+[[ $(cat "$tmp/old") == old ]] || fail "--force empties a file for nothing"
+[[ ! -e $tmp/new ]] || fail "-O leaves an empty file when attaching fails"
+start -O "$tmp/old" --force -d 100ms
+stop 0
+[[ $(stat -c %a "$tmp/old") == 600 && $(stat -c %a "$tmp/file") == 600 ]] ||
+	fail "others may read the file of -O"
+[[ $(head -n 1 "$tmp/old") == VM* ]] || fail "--force leaves old text"
+start -O /dev/null --force -d 100ms
+stop 0
+[[ -c /dev/null && $(stat -c %a /dev/null) == 666 ]] || fail "--force changes a device"
 start -O "$tmp/file" --force -o json -d 100ms
 stop 0
 [[ $(head -c 1 "$tmp/file") == "{" ]] || fail "--force does not overwrite"
-say "-O overwrites with --force only"
+say "-O overwrites with --force only, and not for nothing; only its owner reads the file"
 
 # ---- a terminal ----------------------------------------------------------------
 
-# screen EXIT SIGNAL ARGUMENT...: the tool on a terminal of 80x24, faults when it is
-# armed, the signal half a second later ("-" for none). What the terminal got is in
-# $tmp/out.
+# screen EXIT SIGNALS ARGUMENT...: the tool on a terminal of 80x24, faults when it is
+# armed, each signal ("WINCH,INT"; "-" for none) half a second later. What the terminal
+# got is in $tmp/out.
 cat >"$tmp/screen" <<SCREEN
 stty rows 24 cols 80
 sig=\$1
@@ -237,7 +281,9 @@ shift
 p=\$!
 until grep -q ready "$tmp/armed"; do sleep 0.05; done
 "$tmp/fault" 23 $me 1 0 $address $a $npf
-[[ \$sig == - ]] || { sleep 0.5; kill "-\$sig" \$p; }
+for s in \${sig//,/ }; do
+	[[ \$s == - ]] || { sleep 0.5; kill "-\$s" \$p; }
+done
 wait \$p
 SCREEN
 screen() {
@@ -268,6 +314,14 @@ for sig in INT TERM HUP QUIT; do
 	restored
 	grep -qE '^total .*: faults 23, sites 1' "$tmp/after" || fail "SIG$sig: no report"
 done
+# A new size, or coming back, shows again what was there, and does not end the interval.
+drawn() { grep -cE "$me:1 +23 .* do_exit\+0x0 " "$tmp/out" || true; }
+screen 0 WINCH,WINCH,INT 800ms
+restored
+[[ $(drawn) == 2 ]] || fail "a new size does not redraw the interval ($(drawn))"
+screen 0 STOP,CONT,TSTP,CONT,INT 800ms
+[[ $(grep -cF "$on" "$tmp/out") == 2 ]] || fail "^Z and fg: not two alternate screens"
+[[ $(drawn) == 2 ]] || fail "coming back does not redraw the interval ($(drawn))"
 # 128 + SIGABRT; no report, but a terminal that can be used
 screen 134 ABRT 100ms
 restored

@@ -59,7 +59,7 @@ static const struct argp_option argp_options[] = {
 	{ "pid", 'p', "PID", 0, "Only VMs of this VMM (process id)", 1 },
 	{ "stacks", 'S', NULL, 0, "Keep the kernel stack of each new site", 1 },
 	{ "duration", 'd', "TIME", 0, "Stop after TIME and report", 1 },
-	{ "once", KEY_ONCE, NULL, 0, "One interval, then stop", 1 },
+	{ "once", KEY_ONCE, NULL, 0, "One interval, as the report of the whole run", 1 },
 	{ "sites", KEY_SITES, "N", 0, "Room for N sites (16384)", 1 },
 	{ NULL, 0, NULL, 0, "What to show:", 2 },
 	{ "rows", 'n', "ROWS", 0, "At most ROWS rows, 0: all (20; JSON: all)", 2 },
@@ -166,8 +166,8 @@ static void parse_end(struct parse *parse)
 			options->format == FORMAT_TEXT;
 	if (!options->interval_ns && (options->live || parse->once))
 		options->interval_ns = NSEC_PER_SEC;
-	/* one interval is the whole run: its report comes last, when the figures stand still */
-	if (options->count == 1) {
+	/* that interval is the whole run: its report is made when the figures stand still */
+	if (parse->once) {
 		if (!options->duration_ns || options->interval_ns < options->duration_ns)
 			options->duration_ns = options->interval_ns;
 		options->interval_ns = 0;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "duration.h"
 #include "platform.h"
 #include "procinfo.h"
 #include "util.h"
@@ -102,13 +103,24 @@ static int resolve(const struct resolver *resolver, const struct row *row, struc
 	return resolve_stack(resolver, view);
 }
 
+/* The wall clock's time of a moment that CLOCK_MONOTONIC names: a report may be shown again later. */
+static struct timespec time_of(uint64_t mono_ns)
+{
+	struct timespec now;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ns = now.tv_sec * NSEC_PER_SEC + now.tv_nsec - (session_now_ns() - mono_ns);
+	return (struct timespec){ ns / NSEC_PER_SEC, ns % NSEC_PER_SEC };
+}
+
 int view__init(struct view *ret_view, const struct report *report, const struct resolver *resolver,
 	       uint32_t max_rows, bool total)
 {
 	struct view view = { .report = report, .resolver = resolver, .total = total };
 	size_t n = max_rows && max_rows < report->n ? max_rows : report->n;
 
-	clock_gettime(CLOCK_REALTIME, &view.time);
+	view.time = time_of(report->to_ns);
 	view.rows = calloc(n ? n : 1, sizeof(*view.rows));
 	if (!view.rows)
 		return -ENOMEM;
