@@ -19,9 +19,11 @@
 enum fl_loss {
 	LOSS_MAP_FULL = 0, /* no room for a new site */
 	LOSS_VM_FULL = 1, /* no room for a new VM's totals */
-	LOSS_BUSY = 2, /* a map refused an update for another reason */
+	LOSS_BUSY = 2, /* the map of sites refused an update for another reason */
 	LOSS_STACK = 3, /* a new site's stack was not kept */
 	LOSS_NESTED = 4, /* the kernel did not run the program (bpf_prog_info.recursion_misses) */
+	LOSS_VM_BUSY = 5, /* the map of VMs refused a new VM for another reason */
+	LOSS_RANGE = 6, /* an end of a site's address range was not kept */
 	LOSS_MAX,
 };
 

@@ -52,11 +52,14 @@ static __always_inline struct fl_vm_count *vm_count(__u32 pid, __u32 vm)
 		vms_full = true;
 	count = bpf_map_lookup_elem(&vms, &key);
 	if (!count)
-		loss_inc(err == -E2BIG ? LOSS_VM_FULL : LOSS_BUSY);
+		loss_inc(err == -E2BIG ? LOSS_VM_FULL : LOSS_VM_BUSY);
 	return count;
 }
 
-/* Another CPU may widen the same range at the same time: retry, so that neither's end is lost. */
+/*
+ * Another CPU may widen the same range at the same time: retry, so that neither's end is lost. The
+ * verifier wants an end to that; an end that did not get in by then is counted.
+ */
 static __always_inline void site_widen(struct fl_site *site, __u64 address)
 {
 	__u64 old, seen;
@@ -69,6 +72,8 @@ static __always_inline void site_widen(struct fl_site *site, __u64 address)
 			break;
 		old = seen;
 	}
+	if (i == WIDEN_TRIES && address < old)
+		loss_inc(LOSS_RANGE);
 	old = site->address_max;
 	for (i = 0; i < WIDEN_TRIES && address > old; i++) {
 		seen = __sync_val_compare_and_swap(&site->address_max, old, address);
@@ -76,6 +81,8 @@ static __always_inline void site_widen(struct fl_site *site, __u64 address)
 			break;
 		old = seen;
 	}
+	if (i == WIDEN_TRIES && address > old)
+		loss_inc(LOSS_RANGE);
 }
 
 static __always_inline void site_hit(struct fl_site *site, const struct fl_site *hit)

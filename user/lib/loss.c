@@ -17,6 +17,8 @@ static const struct {
 	[LOSS_BUSY] = { "busy", "the kernel refused a map update", true },
 	[LOSS_STACK] = { "stack", "raise --sites", false },
 	[LOSS_NESTED] = { "nested", "a fault came while the program ran on that CPU", true },
+	[LOSS_VM_BUSY] = { "vm_busy", "the kernel refused to add a VM", true },
+	[LOSS_RANGE] = { "range", "CPUs collided; the addresses shown may be too few", false },
 };
 
 const char *loss_name(enum fl_loss loss)
@@ -41,6 +43,11 @@ uint64_t losses_events(const struct losses *losses)
 	for (int i = 0; i < LOSS_MAX; i++)
 		sum += loss_is_event(i) ? losses->n[i] : 0;
 	return sum;
+}
+
+uint64_t losses_no_vm(const struct losses *losses)
+{
+	return losses->n[LOSS_VM_FULL] + losses->n[LOSS_VM_BUSY];
 }
 
 bool losses_any(const struct losses *losses)

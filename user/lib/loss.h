@@ -24,6 +24,9 @@ bool loss_is_event(enum fl_loss loss);
 /* Faults that are in no row. */
 uint64_t losses_events(const struct losses *losses);
 
+/* Faults that the program handled, but that no VM's totals have. */
+uint64_t losses_no_vm(const struct losses *losses);
+
 /* Of any kind. */
 bool losses_any(const struct losses *losses);
 

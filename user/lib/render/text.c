@@ -157,9 +157,10 @@ static void render_losses(FILE *out, const struct report *report)
 			loss_remedy(i));
 		before = ", ";
 	}
-	if (report->losses.n[LOSS_STACK])
-		fprintf(out, "; stacks lost %" PRIu64 " (%s)", report->losses.n[LOSS_STACK],
-			loss_remedy(LOSS_STACK));
+	for (int i = 0; i < LOSS_MAX; i++)
+		if (!loss_is_event(i) && report->losses.n[i])
+			fprintf(out, "; %ss lost %" PRIu64 " (%s)", loss_name(i),
+				report->losses.n[i], loss_remedy(i));
 	fputc('\n', out);
 }
 
