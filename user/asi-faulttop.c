@@ -280,17 +280,20 @@ static int app_report(struct app *app, bool *ret_incomplete)
 {
 	struct snapshot now;
 	struct report report;
-	int err;
+	int err, moving;
 
-	err = session__disarm(app->session);
-	err = err ? err : session__read(app->session, &now);
+	moving = session__disarm(app->session);
+	if (moving)
+		fail(0, "cannot wait for the program to end", moving,
+		     "the report may lack a fault a CPU");
+	err = session__read(app->session, &now);
 	if (err)
 		return err;
 	err = report__init(&report, &app->start, &now);
 	snapshot__fini(&now);
 	if (err)
 		return err;
-	*ret_incomplete = losses_any(&report.losses) || report__unaccounted(&report);
+	*ret_incomplete = moving || losses_any(&report.losses) || report__unaccounted(&report);
 	err = show(app, &report, true);
 	report__fini(&report);
 	return err;

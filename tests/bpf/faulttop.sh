@@ -197,6 +197,23 @@ stop 0 INT
 printed '^lost 23: '
 start --strict
 stop 0 INT
+# No grace period: the other way to wait, and without that one, too, a report and a word about it.
+for how in membarrier "membarrier map-in-map"; do
+	FAIL=$how start
+	fault 23 $me 1 0 $address "$a" $npf
+	stop 0 INT
+	row 23 '[a-z0-9:]+' do_exit $address
+	printed '^lost 0$'
+	words=1
+	[[ $how == membarrier ]] || words=2
+	(($(wc -l <"$tmp/err") == words)) || fail "membarrier fails: not $words lines"
+done
+grep -q 'cannot wait for the program to end: Cannot allocate memory; the report may' "$tmp/err" ||
+	fail "figures that may move are not named"
+FAIL="membarrier map-in-map" start --strict
+stop 4 INT
+FAIL="membarrier" start --strict
+stop 0 INT
 say "losses are counted, named, and fail under --strict only"
 
 # ---- where the output goes -----------------------------------------------------

@@ -75,14 +75,38 @@ void session__arm_detached(struct session *session)
 	session->skel->bss->armed = true;
 }
 
+/*
+ * Putting a map into a map of maps waits for the programs in flight before it returns
+ * (maybe_wait_bpf_programs(), Linux 4.20).
+ */
+static int wait_by_map(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	cleanup_close int inner = -1, outer = -1;
+	uint32_t zero = 0;
+
+	inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, sizeof(zero), sizeof(zero), 1, NULL);
+	if (inner < 0)
+		return -errno;
+	opts.inner_map_fd = inner;
+	outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, NULL, sizeof(zero), sizeof(inner), 1,
+			       &opts);
+	if (outer < 0)
+		return -errno;
+	return bpf_map_update_elem(outer, &zero, &inner, BPF_ANY) ? -errno : 0;
+}
+
 int session__disarm(struct session *session)
 {
 	session->skel->bss->armed = false;
 	asi_fault__detach(session->skel);
-	/* programs run in RCU read-side sections; this is synchronize_rcu() */
-	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		return -errno;
-	return 0;
+	/*
+	 * Programs run in RCU read-side sections, and this is synchronize_rcu(); but not with
+	 * nohz_full (EINVAL), nor without CONFIG_MEMBARRIER.
+	 */
+	if (!syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		return 0;
+	return wait_by_map();
 }
 
 static int read_sites(struct session *session, struct snapshot *snapshot)
@@ -156,8 +180,7 @@ int session__read(struct session *session, struct snapshot *ret_snapshot)
 		snapshot__fini(&snapshot);
 		return err;
 	}
-	/* faults that no VM's totals have */
-	snapshot.events += snapshot.losses.n[LOSS_VM_FULL];
+	snapshot.events += losses_no_vm(&snapshot.losses);
 	snapshot.ns = session_now_ns();
 	snapshot__sort(&snapshot);
 	*ret_snapshot = snapshot;

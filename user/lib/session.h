@@ -23,7 +23,10 @@ int session__open(const struct session_config *config, struct session **ret_sess
 /* Attaches, then arms. -ENOENT: the kernel has no such tracepoint. */
 int session__arm(struct session *session);
 
-/* Disarms and waits until no CPU runs the program: after it the figures stand still and add up. */
+/*
+ * Disarms and waits until no CPU runs the program: after it the figures stand still and add up.
+ * Negative errno: disarmed, but there was no way to wait; a fault a CPU may still come in.
+ */
 int session__disarm(struct session *session);
 
 /* Reads every map; the sites are ordered. 0 or negative errno. */
