@@ -27,13 +27,17 @@ vm() {
 	"$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} "$@"
 }
 
-# run CASE OPTION... -- COMMAND...: code, and the output in $dir/out and $dir/err
+# run CASE OPTION... -- COMMAND...: code, the output in $dir/out and $dir/err, and how often the
+# runner said that it boots again in again
 run() {
 	case_name=$1
 	shift
 	: >"$status"
 	vm --status "$status" "$@" >"$dir/out" 2>"$dir/err"
 	code=$?
+	# What any run on an old QEMU may say is not the case's own output.
+	again=$(LC_ALL=C grep -ac '^vm: booted again: ' "$dir/err")
+	LC_ALL=C sed -i '1,2{/^vm: booted again: /d}' "$dir/err"
 }
 
 # want CODE RESULT [KEY=VALUE...]: the runner's code and what the status file must say
@@ -185,8 +189,12 @@ failures() {
 	want 125 no-result
 	no_exit_field
 
-	run "never up" --timeout 15 --append rdinit=/none -- true
-	want 125 splat	# the kernel panics without init
+	run "no init" --timeout 15 --append rdinit=/none -- true
+	want 125 splat
+
+	ACCEL=KVM run "no such accelerator" -- true
+	want 125 setup
+	grep -q '^vm: setup: ACCEL=KVM: ' "$dir/err" || fail "does not name it"
 
 	run "no kernel" --kernel /no/kernel -- true
 	want 125 setup
@@ -198,30 +206,67 @@ failures() {
 	want 125 setup
 }
 
-# QEMU's own bug, see STALE_BREAKPOINT in scripts/vm: a stand-in for QEMU dies of it N times first.
-boots_again() {
+# A stand-in for QEMU that dies N times first, of a trap or without a word.
+make_stand_in() {
 	local qemu_real
 
 	qemu_real=$(command -v qemu-system-x86_64)
 	mkdir "$dir/bin"
 	cat >"$dir/bin/qemu-system-x86_64" <<-END
 		#!/bin/bash
+		[[ \$* != --version ]] || { echo "QEMU emulator version \$VERSION (a stand-in)"; exit 0; }
 		log=\$(sed 's/.*id=console,path=\([^ ]*\).*/\1/' <<<"\$*")
 		echo x >>"$dir/deaths"
 		((\$(wc -l <"$dir/deaths") > \$DEATHS)) && exec $qemu_real "\$@"
-		echo "[    1.000000] Oops: \$TRAP: 0000 [#1] PREEMPT SMP" >"\$log"
+		[[ -z \$TRAP ]] || echo "[    1.000000] Oops: \$TRAP: 0000 [#1] PREEMPT SMP" >"\$log"
 	END
 	chmod +x "$dir/bin/qemu-system-x86_64"
+}
 
-	PATH=$dir/bin:$PATH DEATHS=1 TRAP=int3 run "QEMU's stale breakpoint" -- sh -c 'exit 4'
-	want 4 ok exit=4 boots=2
-	rm "$dir/deaths"
-	PATH=$dir/bin:$PATH DEATHS=9 TRAP=int3 run "QEMU's stale breakpoint, always" -- true
+# stand_in VERSION DEATHS TRAP CASE...: a run with it
+stand_in() {
+	rm -f "$dir/deaths"
+	PATH=$dir/bin:$PATH VERSION=$1 DEATHS=$2 TRAP=$3 run "${@:4}"
+}
+
+booted_once() {
+	[[ $(wc -l <"$dir/deaths") == 1 && $again == 0 ]] || fail "booted again"
+}
+
+# QEMU's own bug, see STALE_BREAKPOINT in scripts/vm.
+boots_again() {
+	stand_in 7.2.22 1 int3 "QEMU's stale breakpoint" -- sh -c 'exit 4'
+	want 4 ok exit=4
+	grep -qE '^boots=[23]$' "$status" || fail "the status file does not say that it booted again"
+	((again >= 1)) || fail "does not say that it booted again"
+	stand_in 7.2.22 9 int3 "QEMU's stale breakpoint, always" -- true
 	want 125 splat boots=3
-	rm "$dir/deaths"
-	PATH=$dir/bin:$PATH DEATHS=9 TRAP=general run "another oops at boot" -- true
+	[[ $again == 2 ]] || fail "says $again times that it booted again, not 2"
+	stand_in 7.2.22 9 general "another oops at boot" -- true
 	want 125 splat
-	[[ $(wc -l <"$dir/deaths") == 1 ]] || fail "booted again"
+	booted_once
+	stand_in 8.1.0 9 int3 "a QEMU without that bug" -- true
+	want 125 splat
+	booted_once
+	ACCEL=kvm stand_in 7.2.22 9 int3 "KVM, which has no such bug" -- true
+	want 125 splat
+	booted_once
+}
+
+# A machine that goes down, or does not start, before anything could be seen of it.
+never_up() {
+	stand_in 7.2.22 9 '' "never up" -- true
+	want 125 lost
+	no_exit_field
+	booted_once
+	head -c 4096 /dev/zero >"$dir/no-kernel"
+	run "QEMU does not start" --kernel "$dir/no-kernel" -- true
+	want 125 lost
+	grep -q '^vm: lost: QEMU exited with' "$dir/err" || fail "does not say how QEMU ended"
+	# shellcheck disable=SC2046
+	run "the machine's init gives up" -- true $(seq 5000)
+	want 125 lost
+	no_exit_field
 }
 
 ends() {
@@ -239,8 +284,9 @@ ends() {
 	start "SIGKILL" -- sleep 1000
 	kill -KILL "$runner"
 	wait "$runner" 2>/dev/null
+	code=$?
 	wait_for 5 gone "$qemu" || fail "QEMU is still there"
-	code=125 want 125 no-result
+	want 137 no-result
 
 	start "QEMU killed" -- sleep 1000
 	kill -KILL "$qemu"
@@ -251,7 +297,8 @@ ends() {
 
 	case_name="reader gone"
 	vm --status "$status" -- sh -c 'yes' 2>"$dir/err" | head -n 1 >"$dir/out"
-	code=125 want 125 interrupted
+	code=${PIPESTATUS[0]}
+	want 141 interrupted
 }
 
 exit_codes
@@ -260,6 +307,8 @@ arguments
 surroundings
 two_at_once
 failures
+make_stand_in
 boots_again
+never_up
 ends
 echo "runner: all cases passed"
