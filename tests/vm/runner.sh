@@ -233,6 +233,28 @@ booted_once() {
 	[[ $(wc -l <"$dir/deaths") == 1 && $again == 0 ]] || fail "booted again"
 }
 
+# Of the runs only the newest 50 stay, and those that are not over.
+old_runs() {
+	local runs=$repo/build/vm old
+
+	for old in 1 2; do
+		mkdir -p "$runs/x86_64-20000101-00000$old-planted$old"
+		echo x >"$runs/x86_64-20000101-00000$old-planted$old/console.log"
+	done
+	for ((old = 10; old < 60; old++)); do
+		mkdir -p "$runs/x86_64-20000101-0001$old-planted$old"
+	done
+	exec 8<"$runs/x86_64-20000101-000001-planted1"
+	flock -s 8
+	stand_in 7.2.22 9 '' "old runs" -- true
+	want 125 lost
+	[[ -e $runs/x86_64-20000101-000001-planted1/console.log ]] || fail "a run that is not over is gone"
+	[[ ! -e $runs/x86_64-20000101-000002-planted2 ]] || fail "an old run is still there"
+	exec 8<&-
+	[[ -d $(sed -n 's|^console=\(.*\)/.*|\1|p' "$status") ]] || fail "the run's own directory is gone"
+	rm -rf "$runs"/x86_64-20000101-*
+}
+
 # QEMU's own bug, see STALE_BREAKPOINT in scripts/vm.
 boots_again() {
 	stand_in 7.2.22 1 int3 "QEMU's stale breakpoint" -- sh -c 'exit 4'
@@ -308,6 +330,7 @@ surroundings
 two_at_once
 failures
 make_stand_in
+old_runs
 boots_again
 never_up
 ends
