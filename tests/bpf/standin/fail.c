@@ -42,8 +42,11 @@ static int refusal(long nr, const long arg[6])
 	return 0;
 }
 
-/* In place of libc's, for libbpf too. */
-long syscall(long nr, ...)
+/*
+ * In place of libc's, for libbpf too. Like libc's it passes six arguments on, however many there
+ * are, so what it reads is not always the caller's to give.
+ */
+__attribute__((no_sanitize("address"))) long syscall(long nr, ...)
 {
 	static long (*real)(long nr, ...);
 	long arg[6];
