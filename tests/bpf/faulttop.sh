@@ -59,6 +59,9 @@ cp "$format" "$tmp/format" 2>/dev/null || : >"$tmp/format"
 mount -t tmpfs tmpfs /sys/kernel/tracing
 mkdir -p /sys/kernel/tracing/events/asi/asi_fault "${format%/*}"
 [[ ! -s $tmp/format ]] || cp "$tmp/format" "$format"
+mount -t tmpfs tmpfs /sys/module
+mkdir -p /sys/module/kvm/parameters
+echo Y >/sys/module/kvm/parameters/address_space_isolation
 
 symbol() { awk -v name="$1" '$3 == name { print "0x" $1; exit }' /proc/kallsyms; }
 a=$(symbol do_exit)
@@ -176,6 +179,24 @@ start -d 200ms --stats -T
 stop 0
 printed '^total 0\.[23][0-9]* s: faults 0'
 printed '^cost: [0-9]+ runs of [0-9]+ ns in the kernel'
+start -d 200ms --stats -o json
+stop 0
+printed '"bpf_runs":[0-9]+,"bpf_run_ns":[0-9]+}$'
+drop="setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin"
+full=$tool tool=$tmp/without
+printf '#!/bin/sh\nexec %s %s "$@"\n' "$drop" "$full" >"$tool"
+chmod 755 "$tool"
+start -d 200ms --stats
+stop 0
+printed '^cost: not measured: needs CAP_SYS_ADMIN; '
+start -d 200ms --stats -o json
+stop 0
+printed '"bpf_runs":null,"bpf_run_ns":null}$'
+"$tool" --check >"$tmp/out"
+printed '^poorer   --stats +no CAP_SYS_ADMIN'
+tool=$full
+start -d 200ms -T
+stop 0
 printed '^20[0-9-]+T[0-9:.]+Z$'
 say "intervals, --once, -d, --stats, -T"
 

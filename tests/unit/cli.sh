@@ -91,6 +91,8 @@ if ((EUID == 0)); then
 		"$tool" --check >"$tmp/out" 2>"$tmp/err" || got=$?
 		[[ $got == 3 ]] || fail "--check: exit $got, expected 3"
 		grep -q '^MISSING  tracepoint .*make kernel' "$tmp/out" || fail "--check does not name it"
+		grep -q '^MISSING  isolation .*make kernel' "$tmp/out" ||
+			fail "--check does not say that isolation is missing"
 		grep -q '^ok       privileges' "$tmp/out" || fail "--check does not say what is fine"
 		say "a kernel without the tracepoint: exit 3 and the remedy, also in --check"
 	fi

@@ -3,6 +3,7 @@
  * Renderers against goldens in tests/unit/golden/; UPDATE_GOLDEN=1 rewrites them, for review in the
  * diff.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "../cm.h"
@@ -191,6 +192,37 @@ static void test_losses(void **state)
 	golden("losses.txt", text);
 }
 
+/* What could not be measured is not 0, and no "no runs". */
+static void test_cost(void **state)
+{
+	const struct text_style style = { .stats = true };
+	struct report costly = report;
+	struct view v = view(true);
+	char *text;
+
+	v.report = &costly;
+	costly.cost = (struct cost){ .state = COST_UNKNOWN, .err = -EPERM };
+	text = text_of(&v, &style);
+	assert_non_null(strstr(text, "\ncost: not measured: needs CAP_SYS_ADMIN; "));
+	free(text);
+	text = text_of(&v, NULL);
+	assert_non_null(strstr(text, ",\"bpf_runs\":null,\"bpf_run_ns\":null}"));
+	free(text);
+	costly.cost = (struct cost){ .state = COST_KNOWN, .runs = 23, .ns = 2300 };
+	text = text_of(&v, &style);
+	assert_non_null(strstr(text, "\ncost: 23 runs of 100 ns in the kernel, "));
+	free(text);
+	resolver.emulated = true;
+	text = text_of(&v, &style);
+	assert_non_null(
+		strstr(text, "\ncost: 23 runs of 100 ns (under emulation) in the kernel, "));
+	free(text);
+	resolver.emulated = false;
+	text = text_of(&v, NULL);
+	assert_non_null(strstr(text, ",\"bpf_runs\":23,\"bpf_run_ns\":2300}"));
+	free(text);
+}
+
 static void test_json(void **state)
 {
 	struct view v = view(true);
@@ -202,10 +234,9 @@ static void test_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wide),
-		cmocka_unit_test(test_narrow),
-		cmocka_unit_test(test_losses),
-		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_wide),   cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_losses), cmocka_unit_test(test_json),
+		cmocka_unit_test(test_cost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

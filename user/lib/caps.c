@@ -19,7 +19,7 @@
 #define REMEDY_KERNEL "boot the kernel of 'make kernel' with kvm.address_space_isolation=1"
 #define REMEDY_OFF "boot with kvm.address_space_isolation=1"
 #define REMEDY_TRACEFS "mount -t tracefs tracefs /sys/kernel/tracing"
-#define REMEDY_SYMBOLS "sysctl kernel.kptr_restrict=0, or give it CAP_SYSLOG"
+#define REMEDY_STATS "run it as root, or give it CAP_SYS_ADMIN, too"
 
 static uint64_t effective_caps(void)
 {
@@ -99,9 +99,13 @@ static void check_parameter(struct need *need)
 	char text[8] = "";
 
 	*need = (struct need){ .what = "isolation", .required = true, .remedy = REMEDY_OFF };
+	if (!file && errno == ENOENT) {
+		need->remedy = REMEDY_KERNEL;
+		snprintf(need->why, sizeof(need->why), "no kvm.address_space_isolation");
+		return;
+	}
 	if (!file || !fgets(text, sizeof(text), file)) {
-		/* the tracepoint decides: nothing to add when there is no parameter */
-		need->met = true;
+		need->unknown = true;
 		snprintf(need->why, sizeof(need->why), "cannot read %s", PARAMETER);
 		return;
 	}
@@ -122,16 +126,72 @@ static bool symbols_visible(FILE *file)
 	return false;
 }
 
+void caps_symbols(int kptr_restrict, int perf_event_paranoid, char *why, size_t size,
+		  const char **ret_remedy)
+{
+	bool perf = perf_event_paranoid > 1;
+
+	if (kptr_restrict < 0) {
+		snprintf(why, size, "hidden, perhaps by kptr_restrict or perf_event_paranoid");
+		*ret_remedy = "give it CAP_SYSLOG";
+	} else if (kptr_restrict > 1) {
+		snprintf(why, size, "hidden by kptr_restrict %d", kptr_restrict);
+		*ret_remedy = "sysctl kernel.kptr_restrict=1, and give it CAP_SYSLOG";
+	} else if (kptr_restrict && perf) {
+		snprintf(why, size, "hidden by kptr_restrict %d and perf_event_paranoid %d",
+			 kptr_restrict, perf_event_paranoid);
+		*ret_remedy = "give it CAP_SYSLOG, or sysctl kernel.kptr_restrict=0 "
+			      "kernel.perf_event_paranoid=1";
+	} else if (kptr_restrict) {
+		snprintf(why, size, "hidden by kptr_restrict %d", kptr_restrict);
+		*ret_remedy = "give it CAP_SYSLOG, or sysctl kernel.kptr_restrict=0";
+	} else {
+		snprintf(why, size, "hidden by perf_event_paranoid %d", perf_event_paranoid);
+		*ret_remedy = "give it CAP_SYSLOG, or sysctl kernel.perf_event_paranoid=1";
+	}
+}
+
+static int sysctl(const char *path)
+{
+	cleanup_fclose FILE *file = fopen(path, "re");
+	int value;
+
+	return file && fscanf(file, "%d", &value) == 1 ? value : -1;
+}
+
+static void symbols_hidden(char *why, size_t size, const char **ret_remedy)
+{
+	caps_symbols(sysctl("/proc/sys/kernel/kptr_restrict"),
+		     sysctl("/proc/sys/kernel/perf_event_paranoid"), why, size, ret_remedy);
+}
+
+void caps_symbols_hidden(char *why, size_t size)
+{
+	const char *remedy;
+
+	symbols_hidden(why, size, &remedy);
+}
+
 static void check_symbols(struct need *need)
 {
 	cleanup_fclose FILE *file = fopen("/proc/kallsyms", "re");
 
-	*need = (struct need){ .what = "symbols", .remedy = REMEDY_SYMBOLS };
+	*need = (struct need){ .what = "symbols", .remedy = "mount /proc" };
 	need->met = file && symbols_visible(file);
-	snprintf(need->why, sizeof(need->why), "%s",
-		 need->met ? "/proc/kallsyms shows addresses" :
-		 file	   ? "kptr_restrict hides the addresses in /proc/kallsyms" :
-			     "cannot read /proc/kallsyms");
+	if (need->met)
+		snprintf(need->why, sizeof(need->why), "/proc/kallsyms shows addresses");
+	else if (file)
+		symbols_hidden(need->why, sizeof(need->why), &need->remedy);
+	else
+		snprintf(need->why, sizeof(need->why), "cannot read /proc/kallsyms");
+}
+
+static void check_stats(struct need *need)
+{
+	*need = (struct need){ .what = "--stats", .remedy = REMEDY_STATS };
+	need->met = effective_caps() & 1ULL << CAP_SYS_ADMIN;
+	snprintf(need->why, sizeof(need->why), "%s CAP_SYS_ADMIN to have the program's runs timed",
+		 need->met ? "has" : "no");
 }
 
 static void check_exit_names(struct need *need)
@@ -165,12 +225,13 @@ void caps_check(struct need ret_needs[CAPS_NEEDS])
 	check_parameter(&ret_needs[3]);
 	check_symbols(&ret_needs[4]);
 	check_exit_names(&ret_needs[5]);
+	check_stats(&ret_needs[6]);
 }
 
 const struct need *caps_lacking(const struct need needs[CAPS_NEEDS])
 {
 	for (int i = 0; i < CAPS_NEEDS; i++)
-		if (needs[i].required && !needs[i].met)
+		if (needs[i].required && !needs[i].met && !needs[i].unknown)
 			return &needs[i];
 	return NULL;
 }
@@ -179,7 +240,10 @@ void caps_print(const struct need needs[CAPS_NEEDS], FILE *out)
 {
 	for (int i = 0; i < CAPS_NEEDS; i++) {
 		const struct need *need = &needs[i];
-		const char *state = need->met ? "ok" : need->required ? "MISSING" : "poorer";
+		const char *state = need->met	   ? "ok" :
+				    need->unknown  ? "unknown" :
+				    need->required ? "MISSING" :
+						     "poorer";
 
 		fprintf(out, "%-8s %-14s %s%s%s\n", state, need->what, need->why,
 			need->met ? "" : ": ", need->met ? "" : need->remedy);

@@ -19,14 +19,24 @@ struct reader {
 	const struct ksyms *ksyms;
 	kpeek_fn peek;
 	void *ctx;
+	int err; /* the first of peek */
 };
 
-static bool variable(const struct reader *reader, const char *name, uint64_t *ret_value)
+static bool word(struct reader *reader, uint64_t address, uint64_t *ret_value)
+{
+	int err = reader->peek(reader->ctx, address, ret_value);
+
+	if (err && !reader->err)
+		reader->err = err;
+	return !err;
+}
+
+static bool variable(struct reader *reader, const char *name, uint64_t *ret_value)
 {
 	uint64_t address;
 
 	return reader->peek && ksyms__address(reader->ksyms, name, &address) &&
-	       !reader->peek(reader->ctx, address, ret_value);
+	       word(reader, address, ret_value);
 }
 
 static struct kspan symbols(const struct ksyms *ksyms, const char *from, const char *to)
@@ -39,7 +49,7 @@ static struct kspan symbols(const struct ksyms *ksyms, const char *from, const c
 }
 
 /* Without the symbols (no CONFIG_DYNAMIC_MEMORY_LAYOUT) the bases stay unknown, never assumed. */
-static void read_bases(struct klayout *layout, const struct reader *reader)
+static void read_bases(struct klayout *layout, struct reader *reader)
 {
 	uint64_t direct, vmalloc, vmemmap, max_pfn;
 
@@ -57,7 +67,7 @@ static void read_bases(struct klayout *layout, const struct reader *reader)
 	layout->vmemmap = (struct kspan){ vmemmap, vmemmap + max_pfn * STRUCT_PAGE_SIZE };
 }
 
-static int read_percpu(struct klayout *layout, const struct reader *reader)
+static int read_percpu(struct klayout *layout, struct reader *reader)
 {
 	uint64_t offsets, value;
 	int cpus = libbpf_num_possible_cpus();
@@ -70,7 +80,7 @@ static int read_percpu(struct klayout *layout, const struct reader *reader)
 	if (!layout->percpu_offset)
 		return -ENOMEM;
 	for (int cpu = 0; cpu < cpus; cpu++) {
-		if (reader->peek(reader->ctx, offsets + cpu * sizeof(value), &value))
+		if (!word(reader, offsets + cpu * sizeof(value), &value))
 			break;
 		layout->percpu_offset[layout->cpus++] = value;
 	}
@@ -96,6 +106,7 @@ int klayout__init(struct klayout *ret_layout, const struct ksyms *ksyms, kpeek_f
 	err = read_percpu(&layout, &reader);
 	if (err)
 		return err;
+	layout.peek_err = reader.err;
 	*ret_layout = layout;
 	return 0;
 }

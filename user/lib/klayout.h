@@ -18,6 +18,7 @@ struct kspan {
  */
 struct klayout {
 	bool known; /* the bases below were read, not assumed */
+	int peek_err; /* why kernel memory could not be read, negative errno; 0: it could */
 	bool level_5; /* 5-level paging */
 	struct kspan direct, vmalloc, vmemmap;
 	struct kspan text, rodata, data, bss, init, image;

@@ -26,8 +26,11 @@ static int peek(void *ctx, uint64_t address, uint64_t *ret_value)
 int klayout__read(struct klayout *ret_layout, const struct ksyms *ksyms)
 {
 	struct kpeek *skel = kpeek__open_and_load();
+	int peek_err = skel ? 0 : -errno;
 	int err = klayout__init(ret_layout, ksyms, skel ? peek : NULL, skel);
 
+	if (!err && peek_err)
+		ret_layout->peek_err = peek_err;
 	kpeek__destroy(skel);
 	return err;
 }

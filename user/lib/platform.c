@@ -59,7 +59,7 @@ static bool dmi(const char *name, char *buf, size_t size)
 	return *buf;
 }
 
-void platform_print(char *buf, size_t size)
+bool platform_print(char *buf, size_t size)
 {
 	char sign[13], vendor[64] = "", product[64] = "";
 	const char *name;
@@ -75,4 +75,5 @@ void platform_print(char *buf, size_t size)
 		snprintf(buf, size, "%s (%s%s%s)", name, vendor, *product ? " " : "", product);
 	else
 		snprintf(buf, size, "%s", name);
+	return !strcmp(name, "QEMU TCG") || !strcmp(name, "Bochs");
 }

@@ -3,9 +3,11 @@
 #ifndef FAULTLINE_PLATFORM_H
 #define FAULTLINE_PLATFORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* "QEMU TCG", "KVM guest (Vendor Product)", "bare metal (Vendor Product)"; best effort. */
-void platform_print(char *buf, size_t size);
+/* Returns whether it emulates the CPU: times then say nothing about hardware. */
+bool platform_print(char *buf, size_t size);
 
 #endif

@@ -16,6 +16,7 @@
 struct session {
 	struct asi_fault *skel;
 	int stats_fd;
+	struct cost cost; /* its state */
 };
 
 uint64_t session_now_ns(void)
@@ -55,8 +56,11 @@ int session__open(const struct session_config *config, struct session **ret_sess
 		session__close(session);
 		return err;
 	}
-	if (config->stats)
+	if (config->stats) {
 		session->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		session->cost.state = session->stats_fd < 0 ? COST_UNKNOWN : COST_KNOWN;
+		session->cost.err = session->stats_fd < 0 ? -errno : 0;
+	}
 	*ret_session = session;
 	return 0;
 }
@@ -162,8 +166,11 @@ static int read_prog(struct session *session, struct snapshot *snapshot)
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(session->skel->progs.asi_fault), &info, &size))
 		return -errno;
 	snapshot->losses.n[LOSS_NESTED] = info.recursion_misses;
-	snapshot->run_ns = info.run_time_ns;
-	snapshot->run_n = info.run_cnt;
+	snapshot->cost = session->cost;
+	if (snapshot->cost.state == COST_KNOWN) {
+		snapshot->cost.ns = info.run_time_ns;
+		snapshot->cost.runs = info.run_cnt;
+	}
 	return 0;
 }
 

@@ -109,11 +109,12 @@ int report__init(struct report *ret_report, const struct snapshot *before,
 		.events = now->events - before->events,
 		.losses = losses_since(&now->losses, &before->losses),
 		.vms = now->vms,
-		.run_ns = now->run_ns - before->run_ns,
-		.run_n = now->run_n - before->run_n,
+		.cost = now->cost,
 	};
 	const struct site *last = NULL;
 
+	report.cost.ns -= before->cost.ns;
+	report.cost.runs -= before->cost.runs;
 	report.missed = losses_events(&report.losses);
 	report.rows = calloc(now->n ? now->n : 1, sizeof(*report.rows));
 	if (!report.rows)

@@ -15,6 +15,13 @@ struct site {
 	struct fl_site value;
 };
 
+/* What the program itself costs, as the kernel counts it if asked. */
+struct cost {
+	enum { COST_UNASKED, COST_UNKNOWN, COST_KNOWN } state;
+	int err; /* COST_UNKNOWN: why, negative errno */
+	uint64_t ns, runs;
+};
+
 struct snapshot {
 	uint64_t ns; /* CLOCK_MONOTONIC */
 	struct site *sites; /* ordered by pid, vm, ip, page, then VM-exit reason */
@@ -22,7 +29,7 @@ struct snapshot {
 	struct losses losses;
 	uint64_t events; /* faults handled, whether kept in a site or lost */
 	size_t vms;
-	uint64_t run_ns, run_n; /* the program's own cost; 0 unless the kernel counts it */
+	struct cost cost;
 };
 
 /* Orders sites, which a map hands out in any order. */
@@ -59,7 +66,7 @@ struct report {
 	uint64_t missed; /* faults in no row, of every kind */
 	struct losses losses;
 	size_t vms;
-	uint64_t run_ns, run_n;
+	struct cost cost;
 };
 
 /* SORT_RATE is SORT_COUNT by the name of the column next to it */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "caps.h"
 #include "duration.h"
 #include "platform.h"
 #include "procinfo.h"
@@ -17,9 +18,11 @@ int resolver__init(struct resolver *ret_resolver)
 	err = ksyms__load(NULL, &resolver.ksyms);
 	if (err == -ENOMEM)
 		return err;
-	if (err)
-		resolver.symbols = err == -EPERM ? "hidden by kptr_restrict" :
-						   "/proc/kallsyms is not readable";
+	if (err == -EPERM)
+		caps_symbols_hidden(resolver.symbols, sizeof(resolver.symbols));
+	else if (err)
+		snprintf(resolver.symbols, sizeof(resolver.symbols),
+			 "cannot read /proc/kallsyms: %s", strerror(-err));
 	err = klayout__read(&resolver.layout, resolver.ksyms);
 	if (!err)
 		err = exitnames__load(&resolver.exits);
@@ -27,9 +30,14 @@ int resolver__init(struct resolver *ret_resolver)
 		resolver__fini(&resolver);
 		return err;
 	}
-	if (!resolver.symbols && !resolver.layout.known)
-		resolver.symbols = "no data symbols (CONFIG_KALLSYMS_ALL): most regions unknown";
-	platform_print(resolver.platform, sizeof(resolver.platform));
+	if (!*resolver.symbols && !resolver.layout.known && resolver.layout.peek_err)
+		snprintf(resolver.symbols, sizeof(resolver.symbols),
+			 "cannot read kernel memory: %s: most regions unknown",
+			 strerror(-resolver.layout.peek_err));
+	else if (!*resolver.symbols && !resolver.layout.known)
+		snprintf(resolver.symbols, sizeof(resolver.symbols),
+			 "no data symbols (CONFIG_KALLSYMS_ALL): most regions unknown");
+	resolver.emulated = platform_print(resolver.platform, sizeof(resolver.platform));
 	*ret_resolver = resolver;
 	return 0;
 }

@@ -41,7 +41,8 @@ struct resolver {
 	struct exitnames *exits;
 	struct session *session; /* for stacks; NULL: none */
 	char platform[192];
-	const char *symbols; /* NULL: fine; else why names are missing */
+	bool emulated; /* the platform's CPU: times say nothing about hardware */
+	char symbols[160]; /* "": fine; else why names are missing */
 };
 
 struct view {

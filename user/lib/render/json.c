@@ -100,7 +100,7 @@ static void render_summary(struct jsonw *json, const struct view *view)
 	jsonw_object(json, NULL);
 	render_head(json, view, "summary");
 	jsonw_string(json, "platform", view->resolver->platform);
-	jsonw_string(json, "symbols", view->resolver->symbols ? view->resolver->symbols : "ok");
+	jsonw_string(json, "symbols", *view->resolver->symbols ? view->resolver->symbols : "ok");
 	jsonw_uint(json, "events", report->events);
 	jsonw_uint(json, "vms", report->vms);
 	jsonw_uint(json, "rows", report->n);
@@ -115,9 +115,12 @@ static void render_summary(struct jsonw *json, const struct view *view)
 	/* while the program runs, maps read one after the other cannot agree */
 	if (view->total)
 		jsonw_int(json, "unaccounted", report__unaccounted(report));
-	if (report->run_n) {
-		jsonw_uint(json, "bpf_runs", report->run_n);
-		jsonw_uint(json, "bpf_run_ns", report->run_ns);
+	if (report->cost.state == COST_KNOWN) {
+		jsonw_uint(json, "bpf_runs", report->cost.runs);
+		jsonw_uint(json, "bpf_run_ns", report->cost.ns);
+	} else if (report->cost.state == COST_UNKNOWN) {
+		jsonw_string(json, "bpf_runs", NULL);
+		jsonw_string(json, "bpf_run_ns", NULL);
 	}
 	jsonw_object_end(json);
 	jsonw_line_end(json);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -164,14 +165,19 @@ static void render_losses(FILE *out, const struct report *report)
 	fputc('\n', out);
 }
 
-static void render_cost(FILE *out, const struct report *report)
+static void render_cost(FILE *out, const struct view *view)
 {
+	const struct cost *cost = &view->report->cost;
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
-	if (report->run_n)
-		fprintf(out, "cost: %" PRIu64 " runs of %.0f ns in the kernel, ", report->run_n,
-			(double)report->run_ns / report->run_n);
+	if (cost->state != COST_KNOWN)
+		fprintf(out, "cost: not measured: %s; ",
+			cost->err == -EPERM ? "needs CAP_SYS_ADMIN" : strerror(-cost->err));
+	else if (cost->runs)
+		fprintf(out, "cost: %" PRIu64 " runs of %.0f ns%s in the kernel, ", cost->runs,
+			(double)cost->ns / cost->runs,
+			view->resolver->emulated ? " (under emulation)" : "");
 	else
 		fputs("cost: no runs in the kernel, ", out);
 	fprintf(out, "%.3f s of CPU for this process so far\n",
@@ -196,10 +202,9 @@ static void render_foot(FILE *out, const struct view *view, const struct text_st
 			"handled; please report this\n",
 			unaccounted);
 	if (style->stats)
-		render_cost(out, report);
+		render_cost(out, view);
 	fprintf(out, "platform: %s%s%s\n", view->resolver->platform,
-		view->resolver->symbols ? "; symbols: " : "",
-		view->resolver->symbols ? view->resolver->symbols : "");
+		*view->resolver->symbols ? "; symbols: " : "", view->resolver->symbols);
 }
 
 void render_text(FILE *out, const struct view *view, const struct text_style *style)
