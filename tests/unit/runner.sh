@@ -38,6 +38,25 @@ not_printed hidden
 grep -q hidden "$tmp/logs/quick.log" || fail "no log is kept"
 say "passes, logs, fastest first, tiers"
 
+for tier in fast ci; do
+	for promise in 0 9; do
+		CHECK_PROMISE=$promise expect 0 "1 passed, 0 failed, 0 skipped" -t $tier <<-'LIST'
+			one | fast | 9 | - | sleep 0.1 | passes
+		LIST
+		word=$([[ $promise == 0 ]] && echo OVER || echo OK)
+		grep -qE "^total +$word +[0-9]+\.[0-9]  promised: $promise s\$" "$tmp/out" || fail "not $word"
+	done
+	expect 0 "1 passed, 0 failed, 0 skipped" -t $tier <<<'one | fast | 9 | - | true | passes'
+	case $tier in
+	fast) told=$(sed -n 's/^check-fast: ##@ \([0-9]*\) s @.*/\1/p' "$repo/Makefile") ;;
+	ci) told=$(sed -n 's/^check: ##@ \([0-9]*\) min cold.*/\1 * 60/p' "$repo/Makefile") ;;
+	esac
+	printed "promised: $((told)) s"
+done
+expect 0 "1 passed, 0 failed, 0 skipped" one <<<'one | fast | 9 | - | true | passes'
+not_printed promised
+say "the whole time, and whether it is what make help promises for the tier"
+
 expect 1 "1 passed, 1 failed, 0 skipped" -t fast <<'LIST'
 good | fast | 9 | - | true | passes
 bad | fast | 9 | - | echo the reason; exit 3 | fails
