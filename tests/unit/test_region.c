@@ -207,12 +207,35 @@ static void test_no_peek(void **state)
 	off(&kernel);
 }
 
+static int refuse(void *ctx, uint64_t address, uint64_t *ret_value)
+{
+	return -EPERM;
+}
+
+/* Why memory could not be read is kept, and the lack of symbols is not taken for it. */
+static void test_peek_refused(void **state)
+{
+	struct kernel kernel = boot(&level_4);
+	struct klayout layout;
+
+	assert_int_equal(kernel.layout.peek_err, 0);
+	assert_int_equal(klayout__init(&layout, kernel.ksyms, refuse, NULL), 0);
+	assert_false(layout.known);
+	assert_int_equal(layout.peek_err, -EPERM);
+	klayout__fini(&layout);
+	assert_int_equal(klayout__init(&layout, NULL, refuse, NULL), 0);
+	assert_false(layout.known);
+	assert_int_equal(layout.peek_err, 0);
+	klayout__fini(&layout);
+	off(&kernel);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_4_level), cmocka_unit_test(test_5_level),
 		cmocka_unit_test(test_image),	cmocka_unit_test(test_percpu),
-		cmocka_unit_test(test_no_peek),
+		cmocka_unit_test(test_no_peek), cmocka_unit_test(test_peek_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
