@@ -68,6 +68,8 @@ UNIT_FILES := $(UNIT_TESTS:%=$(OUT)/tests/unit/%)
 BPF_TEST_FILES := $(BPF_TESTS:%=$(OUT)/tests/bpf/%)
 VM_FILES := $(VM_PROGRAMS:%=$(OUT)/%)
 MAN_FILES := $(MAN_SOURCES:man/%.scd=$(BUILD)/man/%)
+FLAGS := $(OUT)/flags $(if $(WERROR),$(OUT)/werror)
+note-werror = $(if $(WERROR),,@rm -f $(OUT)/werror)
 
 .PHONY: all
 all: $(TOOL_LINKS) $(VM_FILES) $(MAN_FILES) ##@ 30 s @ the tools, in build/, and the programs for the lab
@@ -80,9 +82,10 @@ tests: $(UNIT_FILES) $(BPF_TEST_FILES) ##@ 30 s @ the test programs, in build/AR
 BPF_TOOLS := $(CLANG) $(LLVM_STRIP) $(BPFTOOL) /usr/include/bpf/libbpf.h
 NATIVE_TOOLS := $(CC) /usr/include/bpf/libbpf.h /usr/include/libelf.h /usr/include/zlib.h
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile $(FLAGS)
 	@scripts/setup --need $(BPF_TOOLS)
 	@mkdir -p $(@D)
+	$(note-werror)
 	$(call do,BPF)$(CLANG) $(BPF_CFLAGS) -MT $@ -MF $(@:.o=.d) -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
@@ -92,9 +95,10 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 # ---- user space ----------------------------------------------------------------
 
 # Skeletons first: before the first build no .d file says who includes them.
-$(OUT)/obj/%.o: %.c Makefile | $(SKELETONS)
+$(OUT)/obj/%.o: %.c Makefile $(FLAGS) | $(SKELETONS)
 	@scripts/setup --need $(NATIVE_TOOLS)
 	@mkdir -p $(@D)
+	$(note-werror)
 	$(call do,CC)$(CC) $(CFLAGS_ALL) $(CPPFLAGS) -c $< -o $@
 
 # Anew each time: ar would keep the members of sources that are gone.
@@ -114,10 +118,23 @@ $(UNIT_FILES) $(BPF_TEST_FILES): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(LIBRARY)
 	$(call do,LD)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed $^ -lcmocka $(LIBS) -o $@
 
 # The lab's own programs run where there is no library.
-$(VM_FILES): $(OUT)/%: tests/vm/%.c Makefile
+$(VM_FILES): $(OUT)/%: tests/vm/%.c Makefile $(FLAGS)
 	@scripts/setup --need $(CC)
 	@mkdir -p $(@D)
+	$(note-werror)
 	$(call do,STATIC)$(CC) -std=gnu11 -static -O2 -Wall -Wextra $(if $(WERROR),-Werror) -MMD -MP $< -o $@
+
+# How things are compiled, rewritten only when it changes. -Werror is left out: it does not change
+# what comes out, and make, then make WERROR=1, then make is not to compile everything three times.
+compilation = $(filter-out -Werror,$(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(LDFLAGS) $(CLANG) $(BPF_CFLAGS))
+$(OUT)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(compilation))' | cmp -s - $@ || echo '$(subst ','\'',$(compilation))' >$@
+
+# Is there while everything was compiled with -Werror; gone, WERROR=1 compiles everything anew.
+$(OUT)/werror: FORCE
+	@mkdir -p $(@D)
+	@test -e $@ || touch $@
 
 # The list of sources, rewritten only when it changes.
 $(OUT)/lib-sources: FORCE
