@@ -23,7 +23,6 @@ CC = gcc
 CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
 BPFTOOL ?= bpftool
-PKG_CONFIG ?= pkg-config
 INSTALL ?= install
 
 PREFIX ?= /usr/local
