@@ -20,6 +20,11 @@ pagemap() {
 	END
 }
 
+symbol() {
+	awk -v name="$1" '$3 == name { print $1; found = 1; exit } END { exit !found }' /proc/kallsyms ||
+		fail "no symbol $1"
+}
+
 # Each of the two sites touches and faults 23 times.
 must_fault() {
 	local what=$1 target=$2 got
@@ -39,23 +44,28 @@ must_not_fault() {
 	ok "does not fault: $what"
 }
 
-# asi-faulttop sees what the self-test did: 23 from each site, the address, nothing lost.
+# asi-faulttop sees what the self-test did: 23 from each site, the address, nothing lost; and the kernel's
+# own counters agree with both.
 counted() {
-	local out=/tmp/faulttop.json target=$1 address top
+	local out=/tmp/faulttop.json target=$1 got address top before after
 
-	"$repo/build/asi-faulttop" -o json -n 0 >$out 2>/tmp/faulttop.err &
+	"$repo/build/asi-faulttop" -p "$tiny_pid" -o json -n 0 >$out 2>/tmp/faulttop.err &
 	top=$!
 	timeout 20 sh -c 'until grep -q ready /tmp/faulttop.err; do sleep 0.1; done' ||
 		{ cat /tmp/faulttop.err >&2; fail "asi-faulttop did not get ready"; }
-	address=$(touch_inside "$target" 23)
-	address=${address%% *}
+	before=$(counter faults)
+	got=$(touch_inside "$target" 23)
+	after=$(counter faults)
+	[[ ${got#* } == "23 23 23 23" ]] || fail "$target: touched and faulted, by site: ${got#* }"
+	((after - before >= 46)) || fail "asi/stats counts $((after - before)) faults, not 46 or more"
+	address=${got%% *}
 	kill -INT $top
 	wait $top || { cat /tmp/faulttop.err >&2; fail "asi-faulttop failed"; }
 
-	python3 - "$out" "$address" "$tiny_pid" <<-'END' || fail "asi-faulttop's figures are wrong"
+	python3 - "$out" "$address" "$tiny_pid" "$tiny_vm" <<-'END' || fail "asi-faulttop's figures are wrong"
 	import json, sys
 	rows = [json.loads(line) for line in open(sys.argv[1])]
-	address, pid = int(sys.argv[2], 16), int(sys.argv[3])
+	address, pid, vm = int(sys.argv[2], 16), int(sys.argv[3]), int(sys.argv[4])
 	symbols = {}
 	for line in open("/proc/kallsyms"):
 	    value, _, name = line.split()[:3]
@@ -65,18 +75,43 @@ counted() {
 	for name in "asi_selftest_site_a", "asi_selftest_site_b":
 	    mine = [r for r in rows if r["type"] == "row" and r["function"] == name]
 	    print(name, [(r["count"], r["ip"], r["address_min"], r["address_max"]) for r in mine])
-	    assert len(mine) == 1 and mine[0]["count"] == 23 and mine[0]["pid"] == pid
+	    assert len(mine) == 1 and mine[0]["count"] == 23
+	    assert mine[0]["pid"] == pid and mine[0]["vm"] == vm and mine[0]["vcpus"] == [0], mine[0]
 	    assert int(mine[0]["ip"], 16) == symbols[name]
 	    assert int(mine[0]["address_min"], 16) == int(mine[0]["address_max"], 16) == address
+	    # A read, of what is not present, before any VM exit of that residency.
+	    assert not mine[0]["write"] and not mine[0]["fetch"], mine[0]
+	    assert [e["reason"] for e in mine[0]["vm_exits"]] == [0xffffffff], mine[0]
 	assert summary["type"] == "summary" and summary["lost_events"] == 0, summary
 	assert not any(summary["lost"].values()), summary
 	assert summary["unaccounted"] == 0 and summary["events"] == summary["counted"], summary
 	END
-	ok "asi-faulttop: 23 and 23, right address, right ip, lost 0"
+	ok "asi-faulttop: 23 and 23, right address, right ip, lost 0; the kernel's counters agree"
+}
+
+counter() {
+	awk -v pid="$tiny_pid" -v name="$1" '$1 == pid && $4 == name { print $5 }' $asi/stats
+}
+
+# The parameter at run time: from the next entry on the guest runs without isolation, and with it again.
+switched_off() {
+	local parameter=/sys/module/kvm/parameters/address_space_isolation before outside
+
+	echo N >$parameter
+	sleep 1
+	before=$(counter residencies)
+	outside=$(counter vmexit.0x72.outside)
+	sleep 1
+	[[ $(counter residencies) == "$before" ]] || fail "switched off, and still entered"
+	(($(counter vmexit.0x72.outside) > outside)) || fail "switched off, and the VM stands still"
+	echo Y >$parameter
+	sleep 1
+	(($(counter residencies) > before)) || fail "switched on again, and not entered"
+	ok "the parameter switches isolation off and on at run time"
 }
 
 inside() {
-	local other other_vm anon cache size own target
+	local other other_vm anon cache size own
 
 	tiny_start
 
@@ -96,14 +131,27 @@ print(hex(address(anon)), hex(address(cache)), flush=True); time.sleep(600)' >/t
 	kill $other
 
 	# Another VM: its struct kvm is the first range that it maps as `vm`.
-	"$repo/build/x86_64/tinykvm" --loop --cpuid 23 >/dev/null &
+	"$repo/build/x86_64/tinykvm" --loop --cpuid 23 >/tmp/other &
 	other=$!
 	timeout 20 sh -c "until grep -q '^$other .* vm ' $asi/ranges; do sleep 0.1; done" ||
 		fail "no second VM"
 	other_vm=$(awk -v pid=$other '$1 == pid && $3 == "vm" { print $4; exit }' $asi/ranges)
 	must_fault "another VM's struct kvm" "addr:$other_vm"
+	must_fault "another VM's vCPU registers" \
+		"addr:$(awk -v pid=$other '$1 == pid && $3 == "svm" { print $4; exit }' $asi/ranges)"
+	must_fault "another VM's FPU state" \
+		"addr:$(awk -v pid=$other '$1 == pid && $3 == "vcpu" { a = $4 } END { print a }' $asi/ranges)"
+	must_fault "another VM's guest memory" "phys:$(pagemap $other "$(awk '$1 == "code" { print $2 }' /tmp/other)")"
 	kill $other
 	wait $other || fail "the second VM ended with an error"
+
+	# The state of the random number generator: image data, and per-CPU.
+	for size in base_crng input_pool; do
+		must_fault "$size" "addr:0x$(symbol $size)"
+	done
+	for size in crngs batched_entropy_u64 batched_entropy_u32 irq_randomness; do
+		must_fault "$size" "percpu:0x$(symbol $size)"
+	done
 
 	for size in 8 32 96 192 512 1024 4096 8192; do
 		must_fault "a fresh kmalloc object of $size bytes" "kmalloc:$size"
@@ -112,9 +160,10 @@ print(hex(address(anon)), hex(address(cache)), flush=True); time.sleep(600)' >/t
 	# The other way round, or the self-test might report anything as a fault.
 	own=$(awk -v pid="$tiny_pid" '$1 == pid && $3 == "vm" { print $4; exit }' $asi/ranges)
 	must_not_fault "this VM's own struct kvm" "addr:$own"
-	target=$(awk '$3 == "init_mm" { print $1 }' /proc/kallsyms)
-	must_not_fault "kernel data" "addr:0x$target"
+	must_not_fault "kernel data" "addr:0x$(symbol init_mm)"
+	must_not_fault "per-CPU data that entry code needs" "percpu:0x$(symbol pcpu_hot)"
 
+	switched_off
 	counted kmalloc:64
 	tiny_stop
 	[[ $(grep -vc '^#' $asi/ranges) == 0 ]] || fail "ranges left after the last VM: $(cat $asi/ranges)"

@@ -7,35 +7,26 @@ set -euo pipefail
 # shellcheck source=tests/vm/asi-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
 
-# The counters go with the VM: keep the last that were seen of each.
-watch_stats() {
-	while sleep 0.3; do
-		cat $asi/stats >/tmp/stats.new
-		grep -q residencies /tmp/stats.new && mv /tmp/stats.new /tmp/stats
-	done
+# What all VMs have done that are gone by now: residencies, faults, VM exits handled inside, all VM exits.
+totals() {
+	awk '$1 == 0 && $4 == "residencies" { residencies = $5 }
+		$1 == 0 && $4 == "faults" { faults = $5 }
+		$1 == 0 && $4 ~ /^vmexit\./ { all += $5; if ($4 ~ /inside$/) inside += $5 }
+		END { print residencies + 0, faults + 0, inside + 0, all + 0 }' $asi/stats
 }
 
 inside() {
-	local rounds=$1 i watcher
+	local rounds=$1 i before=(0 0 0 0) now
 
 	for ((i = 1; i <= rounds; i++)); do
-		rm -f /tmp/stats
-		watch_stats &
-		watcher=$!
 		"$repo/scripts/l2" --name "l2-$i" --timeout 120 >/tmp/l2.log 2>&1 ||
 			{ tail -20 /tmp/l2.log >&2; fail "round $i: the guest did not boot and power off"; }
-		kill $watcher
-		wait $watcher 2>/dev/null || true
-		awk -v i="$i" '
-			$4 == "residencies" { residencies += $5 }
-			$4 == "faults" { faults += $5 }
-			$4 ~ /^vmexit\..*\.inside$/ { inside += $5 }
-			$4 ~ /^vmexit\..*\.(ended|outside)$/ { other += $5 }
-			END {
-				printf "round %d: %d residencies, %d faults, %d of %d VM exits handled inside\n",
-					i, residencies, faults, inside, inside + other
-				exit !(residencies && inside)
-			}' /tmp/stats || fail "round $i: nothing in asi/stats, or nothing handled inside"
+		read -ra now < <(totals)
+		echo "round $i: $((now[0] - before[0])) residencies, $((now[1] - before[1])) faults," \
+			"$((now[2] - before[2])) of $((now[3] - before[3])) VM exits handled inside"
+		((now[0] > before[0] && now[2] > before[2])) ||
+			fail "round $i: nothing in asi/stats, or nothing handled inside"
+		before=("${now[@]}")
 		[[ $(grep -vc '^#' $asi/ranges) == 0 ]] || fail "round $i: ranges left after the VM"
 	done
 	ok "$rounds boots in a row"

@@ -8,15 +8,26 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
 
 inside() {
-	local code=0
+	local code=0 tiny
 
 	[[ $(</sys/module/kvm/parameters/address_space_isolation) == N ]] ||
 		fail "isolation is not off by default"
-	"$repo/build/x86_64/tinykvm" --out 23 --cpuid 23 --touch 23 --hold </dev/null >/tmp/tiny ||
-		fail "the tiny program failed with isolation off"
+	# Looked at while the VM is there: the tiny program holds it until it gets a line.
+	mkfifo /tmp/hold
+	"$repo/build/x86_64/tinykvm" --out 23 --cpuid 23 --touch 23 --hold </tmp/hold >/tmp/tiny &
+	tiny=$!
+	exec 3>/tmp/hold
+	timeout 20 sh -c 'until grep -q hold /tmp/tiny; do sleep 0.1; done' ||
+		fail "the tiny program did not get through with isolation off"
 	ok "a VM runs with isolation off"
-	! grep -qhv '^#' $asi/ranges $asi/stats || fail "there is an address space"
+	[[ $(cat $asi/ranges $asi/stats | grep -c '^#') == 2 ]] ||
+		fail "no $asi/ranges or no $asi/stats to look at"
+	[[ $(grep -vc '^#' $asi/ranges) == 0 ]] || fail "there are ranges: $(cat $asi/ranges)"
+	[[ $(awk '!/^#/ { n += $5 } END { print n + 0 }' $asi/stats) == 0 ]] ||
+		fail "something was counted: $(cat $asi/stats)"
 	ok "no address space was made"
+	echo >&3
+	wait $tiny || fail "the tiny program failed with isolation off"
 
 	"$repo/build/asi-faulttop" --once 100ms >/tmp/out 2>/tmp/err || code=$?
 	cat /tmp/err

@@ -475,6 +475,8 @@ int main(int argc, char **argv)
 	printf("pid %d\n", getpid());
 
 	open_vm(&vm, opt.counts[TOUCH]);
+	/* Where the guest's code page is in this process: for tests that look at guest memory. */
+	printf("code %p\n", (void *)vm.code);
 	do {
 		run_round(&vm, opt.counts);
 	} while (opt.loop && !stop);
