@@ -171,8 +171,8 @@ demo: all ##@ 25 min cold, 60 s warm @ boot it, run a KVM guest in it, show its 
 	@scripts/demo
 
 .PHONY: shell
-shell: all ##@ 5 s @ a shell in the lab's machine (needs the kernel)
-	@scripts/vm x86_64 -- bash
+shell: all ##@ 5 s @ a shell in the lab, isolation on (needs the kernel)
+	@scripts/vm x86_64 --interactive --append kvm.address_space_isolation=1 -- bash
 
 # ---- tests ---------------------------------------------------------------------
 
