@@ -177,14 +177,6 @@ failures() {
 	no_exit_field
 	grep -q '^up$' "$dir/out" || fail "output before the time-out is missing"
 
-	# The deadline counts for one that never stops printing, too; a minute ends it if it does not.
-	case_name="steady writer"
-	: >"$status"
-	vm --timeout 15 --status "$status" -- timeout 60 yes >/dev/null 2>"$dir/err"
-	code=$?
-	want 125 timeout
-	no_exit_field
-
 	run "reboot" -- sh -c 'echo b >/proc/sysrq-trigger; sleep 1000'
 	want 125 no-result
 	no_exit_field
@@ -206,7 +198,8 @@ failures() {
 	want 125 setup
 }
 
-# A stand-in for QEMU that dies N times first, of a trap or without a word.
+# A stand-in for QEMU that dies N times first, of a trap or without a word, or after writing for 15 s
+# without a pause, which no emulated machine is fast enough for.
 make_stand_in() {
 	local qemu_real
 
@@ -218,6 +211,14 @@ make_stand_in() {
 		log=\$(sed 's/.*id=console,path=\([^ ]*\).*/\1/' <<<"\$*")
 		echo x >>"$dir/deaths"
 		((\$(wc -l <"$dir/deaths") > \$DEATHS)) && exec $qemu_real "\$@"
+		if [[ \$TRAP == writes ]]; then
+			for port in out err; do
+				fd=\$(sed "s/.*id=\$port,fd=\([0-9]*\).*/\1/" <<<"\$*")
+				timeout 15 yes >&"\$fd" &
+			done
+			wait
+			exit 0
+		fi
 		[[ -z \$TRAP ]] || echo "[    1.000000] Oops: \$TRAP: 0000 [#1] PREEMPT SMP" >"\$log"
 	END
 	chmod +x "$dir/bin/qemu-system-x86_64"
@@ -275,8 +276,15 @@ boots_again() {
 	booted_once
 }
 
-# A machine that goes down, or does not start, before anything could be seen of it.
+# A machine that never ends, goes down, or does not start, before anything could be seen of it.
 never_up() {
+	case_name="steady writer"
+	: >"$dir/err"
+	PATH=$dir/bin:$PATH VERSION=7.2.22 DEATHS=9 TRAP=writes \
+		vm --timeout 2 --status "$status" -- true >/dev/null 2>/dev/null
+	code=$?
+	want 125 timeout
+	[[ $(sed -n 's/^elapsed=\(.*\)\..*/\1/p' "$status") -lt 6 ]] || fail "ended long after its time"
 	stand_in 7.2.22 9 '' "never up" -- true
 	want 125 lost
 	no_exit_field
