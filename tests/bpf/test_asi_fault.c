@@ -252,9 +252,8 @@ static void test_vms_full(void **state)
 static void test_stacks(void **state)
 {
 	struct session *session = open_session((struct session_config){ .stacks = true });
-	uint64_t frames[FL_STACK_DEPTH], whole[FL_STACK_DEPTH];
+	const struct stack *stack;
 	struct report report;
-	int n, rest;
 
 	session__arm_detached(session);
 	for (int i = 0; i < N; i++)
@@ -264,13 +263,13 @@ static void test_stacks(void **state)
 	assert_true(report.rows[0].stack_id >= 0);
 	assert_int_equal(report.losses.n[LOSS_STACK], 0);
 	/* the made-up ip is not in it: all of it is given */
-	n = session__stack(session, report.rows[0].stack_id, site_a.ip, whole);
-	assert_true(n > 2 && n < FL_STACK_DEPTH);
+	stack = stacks__find(session__stacks(session), report.rows[0].stack_id);
+	assert_non_null(stack);
+	assert_true(stack->n > 2 && stack->n < FL_STACK_DEPTH);
+	assert_int_equal(stack__start(stack, site_a.ip), 0);
 	/* an ip that is in it: from there on */
-	rest = session__stack(session, report.rows[0].stack_id, whole[2], frames);
-	assert_int_equal(rest, n - 2);
-	assert_memory_equal(frames, whole + 2, rest * sizeof(*frames));
-	assert_int_equal(session__stack(session, FL_NO_STACK, 0, frames), -ENOENT);
+	assert_int_equal(stack__start(stack, stack->frames[2]), 2);
+	assert_null(stacks__find(session__stacks(session), FL_NO_STACK));
 	report__fini(&report);
 	session__close(session);
 }

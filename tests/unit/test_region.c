@@ -78,6 +78,8 @@ static int peek(void *ctx, uint64_t address, uint64_t *ret_value)
 	return 0;
 }
 
+#define CPUS 2
+
 struct kernel {
 	struct ksyms *ksyms;
 	struct klayout layout;
@@ -90,7 +92,7 @@ static struct kernel boot(const struct machine *machine)
 	int fd = tempfile(table, path);
 
 	assert_int_equal(ksyms__load(path, &kernel.ksyms), 0);
-	assert_int_equal(klayout__init(&kernel.layout, kernel.ksyms, machine ? peek : NULL,
+	assert_int_equal(klayout__init(&kernel.layout, kernel.ksyms, CPUS, machine ? peek : NULL,
 				       (void *)machine),
 			 0);
 	close(fd);
@@ -219,11 +221,11 @@ static void test_peek_refused(void **state)
 	struct klayout layout;
 
 	assert_int_equal(kernel.layout.peek_err, 0);
-	assert_int_equal(klayout__init(&layout, kernel.ksyms, refuse, NULL), 0);
+	assert_int_equal(klayout__init(&layout, kernel.ksyms, CPUS, refuse, NULL), 0);
 	assert_false(layout.known);
 	assert_int_equal(layout.peek_err, -EPERM);
 	klayout__fini(&layout);
-	assert_int_equal(klayout__init(&layout, NULL, refuse, NULL), 0);
+	assert_int_equal(klayout__init(&layout, NULL, CPUS, refuse, NULL), 0);
 	assert_false(layout.known);
 	assert_int_equal(layout.peek_err, 0);
 	klayout__fini(&layout);

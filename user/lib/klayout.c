@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <bpf/libbpf.h>
-
 #include "klayout.h"
 #include "util.h"
 
@@ -67,10 +65,9 @@ static void read_bases(struct klayout *layout, struct reader *reader)
 	layout->vmemmap = (struct kspan){ vmemmap, vmemmap + max_pfn * STRUCT_PAGE_SIZE };
 }
 
-static int read_percpu(struct klayout *layout, struct reader *reader)
+static int read_percpu(struct klayout *layout, struct reader *reader, int cpus)
 {
 	uint64_t offsets, value;
-	int cpus = libbpf_num_possible_cpus();
 
 	layout->percpu = symbols(reader->ksyms, "__per_cpu_start", "__per_cpu_end");
 	if (!layout->percpu.end || cpus <= 0 || !reader->peek ||
@@ -90,7 +87,8 @@ static int read_percpu(struct klayout *layout, struct reader *reader)
 	return 0;
 }
 
-int klayout__init(struct klayout *ret_layout, const struct ksyms *ksyms, kpeek_fn peek, void *ctx)
+int klayout__init(struct klayout *ret_layout, const struct ksyms *ksyms, int cpus, kpeek_fn peek,
+		  void *ctx)
 {
 	struct reader reader = { .ksyms = ksyms, .peek = peek, .ctx = ctx };
 	struct klayout layout = {};
@@ -103,7 +101,7 @@ int klayout__init(struct klayout *ret_layout, const struct ksyms *ksyms, kpeek_f
 	layout.init = symbols(ksyms, "__init_begin", "__init_end");
 	layout.image = symbols(ksyms, "_text", "_end");
 	read_bases(&layout, &reader);
-	err = read_percpu(&layout, &reader);
+	err = read_percpu(&layout, &reader, cpus);
 	if (err)
 		return err;
 	layout.peek_err = reader.err;

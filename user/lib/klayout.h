@@ -34,9 +34,11 @@ typedef int (*kpeek_fn)(void *ctx, uint64_t address, uint64_t *ret_value);
 
 /*
  * Fills in what symbols and peek (may be NULL) can tell; ret_layout->known says whether the bases
- * could be read. Only -ENOMEM is an error. With ksyms NULL everything is unknown.
+ * could be read. cpus: possible ones, not positive: not known. Only -ENOMEM is an error. With ksyms
+ * NULL everything is unknown.
  */
-int klayout__init(struct klayout *ret_layout, const struct ksyms *ksyms, kpeek_fn peek, void *ctx);
+int klayout__init(struct klayout *ret_layout, const struct ksyms *ksyms, int cpus, kpeek_fn peek,
+		  void *ctx);
 void klayout__fini(struct klayout *layout);
 
 /* As above, peeking with a BPF program; needs the privileges to load one. */

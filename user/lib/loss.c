@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <errno.h>
-
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include "loss.h"
-#include "util.h"
 
 static const struct {
 	const char *name;
@@ -65,25 +59,4 @@ struct losses losses_since(const struct losses *now, const struct losses *before
 	for (int i = 0; i < LOSS_MAX; i++)
 		since.n[i] = now->n[i] - before->n[i];
 	return since;
-}
-
-int losses_read(int map_fd, struct losses *ret_losses)
-{
-	int cpus = libbpf_num_possible_cpus();
-	cleanup_free uint64_t *values = NULL;
-	struct losses losses = {};
-
-	if (cpus < 0)
-		return cpus;
-	values = calloc(cpus, sizeof(*values));
-	if (!values)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < LOSS_MAX; i++) {
-		if (bpf_map_lookup_elem(map_fd, &i, values))
-			return -errno;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			losses.n[i] += values[cpu];
-	}
-	*ret_losses = losses;
-	return 0;
 }

@@ -33,7 +33,4 @@ bool losses_any(const struct losses *losses);
 /* now - before: what an interval lost */
 struct losses losses_since(const struct losses *now, const struct losses *before);
 
-/* Sums the per-CPU loss counters of the map; 0 or negative errno. LOSS_NESTED is not in there. */
-int losses_read(int map_fd, struct losses *ret_losses);
-
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "snapshot.h"
+#include "stacks.h"
 
 struct session;
 
@@ -32,12 +33,8 @@ int session__disarm(struct session *session);
 /* Reads every map; the sites are ordered. 0 or negative errno. */
 int session__read(struct session *session, struct snapshot *ret_snapshot);
 
-/*
- * A kept stack, the innermost frame first, starting at ip if that is in it (what the kernel did
- * about the fault is left out). Returns the number of frames, or negative errno.
- */
-int session__stack(struct session *session, int32_t stack_id, uint64_t ip,
-		   uint64_t ret_frames[FL_STACK_DEPTH]);
+/* Those of all sites read so far, if they were asked for. */
+const struct stacks *session__stacks(const struct session *session);
 
 struct session *session__close(struct session *session);
 
@@ -48,5 +45,8 @@ void session__arm_detached(struct session *session);
 
 /* CLOCK_MONOTONIC, which is BPF's clock too */
 uint64_t session_now_ns(void);
+
+/* Both clocks into the snapshot. */
+void session_now(struct snapshot *snapshot);
 
 #endif

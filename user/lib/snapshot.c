@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "snapshot.h"
@@ -26,6 +27,14 @@ static int site_cmp(const void *a, const void *b)
 	return diff ? diff : CMP(x->exit_reason, y->exit_reason);
 }
 
+/* a: a pid */
+static int comm_cmp(const void *a, const void *b)
+{
+	uint32_t pid = *(const uint32_t *)a;
+
+	return CMP(pid, ((const struct comm *)b)->pid);
+}
+
 void snapshot__sort(struct snapshot *snapshot)
 {
 	if (snapshot->n)
@@ -35,6 +44,8 @@ void snapshot__sort(struct snapshot *snapshot)
 void snapshot__fini(struct snapshot *snapshot)
 {
 	free(snapshot->sites);
+	free(snapshot->vms);
+	free(snapshot->comms);
 	*snapshot = (struct snapshot){};
 }
 
@@ -55,7 +66,16 @@ static void row_add_exit(struct row *row, const struct fl_site_key *key, uint64_
 	row->n_exits++;
 }
 
-static void row_start(struct row *row, const struct site *site)
+static const char *comm_of(const struct snapshot *snapshot, uint32_t pid)
+{
+	const struct comm *comm = NULL;
+
+	if (snapshot->n_comms)
+		comm = bsearch(&pid, snapshot->comms, snapshot->n_comms, sizeof(*comm), comm_cmp);
+	return comm ? comm->name : "";
+}
+
+static void row_start(struct row *row, const struct site *site, const char *comm)
 {
 	*row = (struct row){
 		.pid = site->key.pid,
@@ -66,6 +86,7 @@ static void row_start(struct row *row, const struct site *site)
 		.first_ns = UINT64_MAX,
 		.stack_id = FL_NO_STACK,
 	};
+	snprintf(row->comm, sizeof(row->comm), "%s", comm);
 }
 
 static void row_add(struct row *row, const struct site *site, uint64_t count)
@@ -106,9 +127,10 @@ int report__init(struct report *ret_report, const struct snapshot *before,
 	struct report report = {
 		.from_ns = before->ns,
 		.to_ns = now->ns,
+		.to_real_ns = now->real_ns,
 		.events = now->events - before->events,
 		.losses = losses_since(&now->losses, &before->losses),
-		.vms = now->vms,
+		.vms = now->n_vms,
 		.cost = now->cost,
 	};
 	const struct site *last = NULL;
@@ -126,7 +148,7 @@ int report__init(struct report *ret_report, const struct snapshot *before,
 		if (!count)
 			continue;
 		if (!last || key_cmp_row(&last->key, &site->key))
-			row_start(&report.rows[report.n++], site);
+			row_start(&report.rows[report.n++], site, comm_of(now, site->key.pid));
 		row_add(&report.rows[report.n - 1], site, count);
 		report.counted += count;
 		last = site;

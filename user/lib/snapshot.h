@@ -15,20 +15,38 @@ struct site {
 	struct fl_site value;
 };
 
+struct vm {
+	struct fl_vm_key key;
+	struct fl_vm_count count;
+};
+
+#define COMM_SIZE 32
+
+/* What a VMM is called. */
+struct comm {
+	uint32_t pid;
+	char name[COMM_SIZE]; /* "": not known */
+};
+
 /* What the program itself costs, as the kernel counts it if asked. */
 struct cost {
 	enum { COST_UNASKED, COST_UNKNOWN, COST_KNOWN } state;
 	int err; /* COST_UNKNOWN: why, negative errno */
 	uint64_t ns, runs;
+	uint64_t cpu_us; /* of this process since it started, user and system */
 };
 
 struct snapshot {
 	uint64_t ns; /* CLOCK_MONOTONIC */
+	uint64_t real_ns; /* CLOCK_REALTIME, at the same moment */
 	struct site *sites; /* ordered by pid, vm, ip, page, then VM-exit reason */
 	size_t n;
 	struct losses losses;
 	uint64_t events; /* faults handled, whether kept in a site or lost */
-	size_t vms;
+	struct vm *vms;
+	size_t n_vms;
+	struct comm *comms; /* of the processes in sites, ordered by pid */
+	size_t n_comms;
 	struct cost cost;
 };
 
@@ -46,6 +64,7 @@ struct row_exit {
 /* One VM, instruction and page: over all VM-exit reasons. */
 struct row {
 	uint32_t pid, vm;
+	char comm[COMM_SIZE]; /* "": not known */
 	uint64_t ip, page;
 	uint64_t count;
 	uint64_t address_min, address_max; /* since arming, as are the fields to error_bits */
@@ -59,6 +78,7 @@ struct row {
 
 struct report {
 	uint64_t from_ns, to_ns;
+	uint64_t to_real_ns;
 	struct row *rows; /* only those with a fault in the interval */
 	size_t n;
 	uint64_t counted; /* in rows */

@@ -3,44 +3,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "caps.h"
 #include "duration.h"
-#include "platform.h"
-#include "procinfo.h"
 #include "util.h"
 #include "view.h"
-
-int resolver__init(struct resolver *ret_resolver)
-{
-	struct resolver resolver = {};
-	int err;
-
-	err = ksyms__load(NULL, &resolver.ksyms);
-	if (err == -ENOMEM)
-		return err;
-	if (err == -EPERM)
-		caps_symbols_hidden(resolver.symbols, sizeof(resolver.symbols));
-	else if (err)
-		snprintf(resolver.symbols, sizeof(resolver.symbols),
-			 "cannot read /proc/kallsyms: %s", strerror(-err));
-	err = klayout__read(&resolver.layout, resolver.ksyms);
-	if (!err)
-		err = exitnames__load(&resolver.exits);
-	if (err == -ENOMEM) {
-		resolver__fini(&resolver);
-		return err;
-	}
-	if (!*resolver.symbols && !resolver.layout.known && resolver.layout.peek_err)
-		snprintf(resolver.symbols, sizeof(resolver.symbols),
-			 "cannot read kernel memory: %s: most regions unknown",
-			 strerror(-resolver.layout.peek_err));
-	else if (!*resolver.symbols && !resolver.layout.known)
-		snprintf(resolver.symbols, sizeof(resolver.symbols),
-			 "no data symbols (CONFIG_KALLSYMS_ALL): most regions unknown");
-	resolver.emulated = platform_print(resolver.platform, sizeof(resolver.platform));
-	*ret_resolver = resolver;
-	return 0;
-}
 
 void resolver__fini(struct resolver *resolver)
 {
@@ -75,21 +40,20 @@ static void print_function(const struct resolver *resolver, uint64_t ip, char bu
 
 static int resolve_stack(const struct resolver *resolver, struct view_row *view)
 {
-	uint64_t frames[FL_STACK_DEPTH];
-	int n;
+	const struct stack *stack = stacks__find(resolver->stacks, view->row->stack_id);
+	uint32_t first;
 
-	if (!resolver->session)
+	if (!stack || !stack->n)
 		return 0;
-	n = session__stack(resolver->session, view->row->stack_id, view->row->ip, frames);
-	if (n <= 0)
-		return 0;
-	view->frames = calloc(n, sizeof(*view->frames));
+	first = stack__start(stack, view->row->ip);
+	view->frames = calloc(stack->n - first, sizeof(*view->frames));
 	if (!view->frames)
 		return -ENOMEM;
-	view->n_frames = n;
-	for (int i = 0; i < n; i++) {
-		view->frames[i].address = frames[i];
-		print_function(resolver, frames[i], view->frames[i].name);
+	for (uint32_t i = first; i < stack->n; i++) {
+		struct view_frame *frame = &view->frames[view->n_frames++];
+
+		frame->address = stack->frames[i];
+		print_function(resolver, frame->address, frame->name);
 	}
 	return 0;
 }
@@ -97,7 +61,7 @@ static int resolve_stack(const struct resolver *resolver, struct view_row *view)
 static int resolve(const struct resolver *resolver, const struct row *row, struct view_row *view)
 {
 	view->row = row;
-	process_comm(row->pid, view->comm, sizeof(view->comm));
+	memcpy(view->comm, row->comm, sizeof(view->comm));
 	print_function(resolver, row->ip, view->site);
 	if (find_function(resolver, row->ip, &view->function))
 		view->function_offset = row->ip - view->function.address;
@@ -111,24 +75,14 @@ static int resolve(const struct resolver *resolver, const struct row *row, struc
 	return resolve_stack(resolver, view);
 }
 
-/* The wall clock's time of a moment that CLOCK_MONOTONIC names: a report may be shown again later. */
-static struct timespec time_of(uint64_t mono_ns)
-{
-	struct timespec now;
-	uint64_t ns;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	ns = now.tv_sec * NSEC_PER_SEC + now.tv_nsec - (session_now_ns() - mono_ns);
-	return (struct timespec){ ns / NSEC_PER_SEC, ns % NSEC_PER_SEC };
-}
-
 int view__init(struct view *ret_view, const struct report *report, const struct resolver *resolver,
 	       uint32_t max_rows, bool total)
 {
 	struct view view = { .report = report, .resolver = resolver, .total = total };
 	size_t n = max_rows && max_rows < report->n ? max_rows : report->n;
 
-	view.time = time_of(report->to_ns);
+	view.time.tv_sec = report->to_real_ns / NSEC_PER_SEC;
+	view.time.tv_nsec = report->to_real_ns % NSEC_PER_SEC;
 	view.rows = calloc(n ? n : 1, sizeof(*view.rows));
 	if (!view.rows)
 		return -ENOMEM;

@@ -10,11 +10,10 @@
 #include "klayout.h"
 #include "ksyms.h"
 #include "region.h"
-#include "session.h"
 #include "snapshot.h"
+#include "stacks.h"
 
 #define VIEW_NAME 160
-#define VIEW_COMM 32
 
 struct view_frame {
 	uint64_t address;
@@ -23,7 +22,7 @@ struct view_frame {
 
 struct view_row {
 	const struct row *row;
-	char comm[VIEW_COMM]; /* "": not known */
+	char comm[COMM_SIZE]; /* "": not known */
 	struct ksym function; /* name NULL: not known */
 	uint64_t function_offset;
 	char site[VIEW_NAME]; /* "function+0x12", or the address */
@@ -34,12 +33,15 @@ struct view_row {
 	int n_frames;
 };
 
-/* Where names come from; any may be NULL. */
+/*
+ * What names are made from; any may be NULL. It is of the kernel that the faults are from, which
+ * need not be the one that this runs on.
+ */
 struct resolver {
 	struct ksyms *ksyms;
 	struct klayout layout;
 	struct exitnames *exits;
-	struct session *session; /* for stacks; NULL: none */
+	const struct stacks *stacks;
 	char platform[192];
 	bool emulated; /* the platform's CPU: times say nothing about hardware */
 	char symbols[160]; /* "": fine; else why names are missing */
@@ -55,7 +57,7 @@ struct view {
 	struct timespec time;
 };
 
-/* Loads what can be had, and is content with less. 0 or -ENOMEM. */
+/* Loads what can be had of this kernel, and is content with less. 0 or -ENOMEM. */
 int resolver__init(struct resolver *ret_resolver);
 void resolver__fini(struct resolver *resolver);
 

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "render.h"
 #include "util.h"
@@ -168,9 +167,7 @@ static void render_losses(FILE *out, const struct report *report)
 static void render_cost(FILE *out, const struct view *view)
 {
 	const struct cost *cost = &view->report->cost;
-	struct rusage usage;
 
-	getrusage(RUSAGE_SELF, &usage);
 	if (cost->state != COST_KNOWN)
 		fprintf(out, "cost: not measured: %s; ",
 			cost->err == -EPERM ? "needs CAP_SYS_ADMIN" : strerror(-cost->err));
@@ -180,9 +177,7 @@ static void render_cost(FILE *out, const struct view *view)
 			view->resolver->emulated ? " (under emulation)" : "");
 	else
 		fputs("cost: no runs in the kernel, ", out);
-	fprintf(out, "%.3f s of CPU for this process so far\n",
-		usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
-			(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+	fprintf(out, "%.3f s of CPU for this process so far\n", cost->cpu_us / 1e6);
 }
 
 static void render_foot(FILE *out, const struct view *view, const struct text_style *style)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -10,6 +11,7 @@
 
 #include "asi_fault.skel.h"
 #include "duration.h"
+#include "procinfo.h"
 #include "session.h"
 #include "util.h"
 
@@ -17,6 +19,9 @@ struct session {
 	struct asi_fault *skel;
 	int stats_fd;
 	struct cost cost; /* its state */
+	struct stacks stacks;
+	struct comm *comms; /* as last read */
+	size_t n_comms;
 };
 
 uint64_t session_now_ns(void)
@@ -25,6 +30,15 @@ uint64_t session_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+void session_now(struct snapshot *snapshot)
+{
+	struct timespec real;
+
+	snapshot->ns = session_now_ns();
+	clock_gettime(CLOCK_REALTIME, &real);
+	snapshot->real_ns = real.tv_sec * NSEC_PER_SEC + real.tv_nsec;
 }
 
 int session__open(const struct session_config *config, struct session **ret_session)
@@ -136,9 +150,30 @@ static int read_sites(struct session *session, struct snapshot *snapshot)
 	return 0;
 }
 
+/* Per-CPU counters, summed. LOSS_NESTED is not in there. */
+static int read_losses(struct session *session, struct snapshot *snapshot)
+{
+	int fd = bpf_map__fd(session->skel->maps.losses), cpus = libbpf_num_possible_cpus();
+	cleanup_free uint64_t *values = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	values = calloc(cpus, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < LOSS_MAX; i++) {
+		if (bpf_map_lookup_elem(fd, &i, values))
+			return -errno;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			snapshot->losses.n[i] += values[cpu];
+	}
+	return 0;
+}
+
 static int read_vms(struct session *session, struct snapshot *snapshot)
 {
 	int fd = bpf_map__fd(session->skel->maps.vms), cpus = libbpf_num_possible_cpus();
+	size_t room = bpf_map__max_entries(session->skel->maps.vms);
 	cleanup_free struct fl_vm_count *counts = NULL;
 	struct fl_vm_key key, *last = NULL;
 
@@ -147,15 +182,34 @@ static int read_vms(struct session *session, struct snapshot *snapshot)
 	counts = calloc(cpus, sizeof(*counts));
 	if (!counts)
 		return -ENOMEM;
-	while (!bpf_map_get_next_key(fd, last, &key)) {
+	snapshot->vms = calloc(room, sizeof(*snapshot->vms));
+	if (!snapshot->vms)
+		return -ENOMEM;
+	while (snapshot->n_vms < room && !bpf_map_get_next_key(fd, last, &key)) {
+		struct vm *vm = &snapshot->vms[snapshot->n_vms++];
+
 		last = &key;
-		snapshot->vms++;
+		vm->key = key;
 		if (bpf_map_lookup_elem(fd, &key, counts))
 			return -errno;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			snapshot->events += counts[cpu].events;
+		for (int cpu = 0; cpu < cpus; cpu++) {
+			vm->count.events += counts[cpu].events;
+			vm->count.lost += counts[cpu].lost;
+		}
+		snapshot->events += vm->count.events;
 	}
+	if (snapshot->n_vms == room)
+		return 0;
 	return errno == ENOENT ? 0 : -errno;
+}
+
+static uint64_t cpu_us(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000ULL +
+	       usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
 }
 
 static int read_prog(struct session *session, struct snapshot *snapshot)
@@ -167,10 +221,70 @@ static int read_prog(struct session *session, struct snapshot *snapshot)
 		return -errno;
 	snapshot->losses.n[LOSS_NESTED] = info.recursion_misses;
 	snapshot->cost = session->cost;
+	snapshot->cost.cpu_us = cpu_us();
 	if (snapshot->cost.state == COST_KNOWN) {
 		snapshot->cost.ns = info.run_time_ns;
 		snapshot->cost.runs = info.run_cnt;
 	}
+	return 0;
+}
+
+/* Those of new sites. */
+static int read_stacks(struct session *session, const struct snapshot *snapshot)
+{
+	int fd = bpf_map__fd(session->skel->maps.stacks);
+
+	for (size_t i = 0; i < snapshot->n; i++) {
+		uint64_t frames[FL_STACK_DEPTH] = {};
+		int32_t id = snapshot->sites[i].value.stack_id;
+		uint32_t n = 0;
+
+		if (id == FL_NO_STACK || stacks__find(&session->stacks, id))
+			continue;
+		if (bpf_map_lookup_elem(fd, &id, frames))
+			return -errno;
+		while (n < FL_STACK_DEPTH && frames[n])
+			n++;
+		if (stacks__add(&session->stacks, id, frames, n))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* A process that is gone keeps the name that it had. */
+static void comm_read(const struct session *session, uint32_t pid, struct comm *ret_comm)
+{
+	ret_comm->pid = pid;
+	process_comm(pid, ret_comm->name, sizeof(ret_comm->name));
+	for (size_t i = 0; !*ret_comm->name && i < session->n_comms; i++)
+		if (session->comms[i].pid == pid)
+			*ret_comm = session->comms[i];
+}
+
+static int read_comms(struct session *session, struct snapshot *snapshot)
+{
+	struct comm *comms;
+	size_t size;
+
+	for (size_t i = 0; i < snapshot->n; i++)
+		if (!i || snapshot->sites[i].key.pid != snapshot->sites[i - 1].key.pid)
+			snapshot->n_comms++;
+	size = (snapshot->n_comms ? snapshot->n_comms : 1) * sizeof(*comms);
+	snapshot->comms = calloc(1, size);
+	comms = malloc(size);
+	if (!snapshot->comms || !comms) {
+		free(comms);
+		return -ENOMEM;
+	}
+	snapshot->n_comms = 0;
+	for (size_t i = 0; i < snapshot->n; i++)
+		if (!i || snapshot->sites[i].key.pid != snapshot->sites[i - 1].key.pid)
+			comm_read(session, snapshot->sites[i].key.pid,
+				  &snapshot->comms[snapshot->n_comms++]);
+	memcpy(comms, snapshot->comms, size);
+	free(session->comms);
+	session->comms = comms;
+	session->n_comms = snapshot->n_comms;
 	return 0;
 }
 
@@ -180,7 +294,7 @@ int session__read(struct session *session, struct snapshot *ret_snapshot)
 	int err;
 
 	err = read_sites(session, &snapshot);
-	err = err ? err : losses_read(bpf_map__fd(session->skel->maps.losses), &snapshot.losses);
+	err = err ? err : read_losses(session, &snapshot);
 	err = err ? err : read_vms(session, &snapshot);
 	err = err ? err : read_prog(session, &snapshot);
 	if (err) {
@@ -188,31 +302,21 @@ int session__read(struct session *session, struct snapshot *ret_snapshot)
 		return err;
 	}
 	snapshot.events += losses_no_vm(&snapshot.losses);
-	snapshot.ns = session_now_ns();
+	session_now(&snapshot);
 	snapshot__sort(&snapshot);
+	err = read_stacks(session, &snapshot);
+	err = err ? err : read_comms(session, &snapshot);
+	if (err) {
+		snapshot__fini(&snapshot);
+		return err;
+	}
 	*ret_snapshot = snapshot;
 	return 0;
 }
 
-int session__stack(struct session *session, int32_t stack_id, uint64_t ip,
-		   uint64_t ret_frames[FL_STACK_DEPTH])
+const struct stacks *session__stacks(const struct session *session)
 {
-	uint64_t frames[FL_STACK_DEPTH] = {};
-	uint32_t key = stack_id;
-	int n = 0, first = 0;
-
-	if (stack_id < 0)
-		return -ENOENT;
-	if (bpf_map_lookup_elem(bpf_map__fd(session->skel->maps.stacks), &key, frames))
-		return -errno;
-	while (n < FL_STACK_DEPTH && frames[n])
-		n++;
-	while (first < n && frames[first] != ip)
-		first++;
-	if (first == n)
-		first = 0;
-	memcpy(ret_frames, frames + first, (n - first) * sizeof(*frames));
-	return n - first;
+	return &session->stacks;
 }
 
 struct session *session__close(struct session *session)
@@ -222,6 +326,8 @@ struct session *session__close(struct session *session)
 	asi_fault__destroy(session->skel);
 	if (session->stats_fd >= 0)
 		close(session->stats_fd);
+	stacks__fini(&session->stacks);
+	free(session->comms);
 	free(session);
 	return NULL;
 }

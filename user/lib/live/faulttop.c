@@ -83,7 +83,7 @@ static int app_open(struct app *app)
 	err = resolver__init(&app->resolver);
 	if (err)
 		return fail(EXIT_RUNTIME, "cannot read the kernel's symbols", err, NULL);
-	app->resolver.session = options->stacks ? app->session : NULL;
+	app->resolver.stacks = session__stacks(app->session);
 	return EXIT_FINE;
 }
 
@@ -120,7 +120,7 @@ static int app_arm(struct app *app)
 		output_discard(&app->output);
 		return fail(EXIT_RUNTIME, options->path, err, NULL);
 	}
-	app->start.ns = session_now_ns();
+	session_now(&app->start);
 	fputs(TOOL ": ready\n", stderr);
 	return EXIT_FINE;
 }

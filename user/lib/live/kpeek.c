@@ -27,7 +27,8 @@ int klayout__read(struct klayout *ret_layout, const struct ksyms *ksyms)
 {
 	struct kpeek *skel = kpeek__open_and_load();
 	int peek_err = skel ? 0 : -errno;
-	int err = klayout__init(ret_layout, ksyms, skel ? peek : NULL, skel);
+	int err = klayout__init(ret_layout, ksyms, libbpf_num_possible_cpus(), skel ? peek : NULL,
+				skel);
 
 	if (!err && peek_err)
 		ret_layout->peek_err = peek_err;
