@@ -4,145 +4,27 @@
 #include <string.h>
 
 #include "render.h"
-#include "util.h"
-
-enum column { VM, COUNT, RATE, SHARE, EXIT, FUNCTION, ADDRESS, OBJECT, COLUMNS };
-
-#define CELL 200
-#define NARROWEST_NAME 8
-/* a narrower terminal has better use for the place */
-#define NARROWEST_COMM 120
-
-static const struct {
-	const char *title;
-	bool right;
-} columns[COLUMNS] = {
-	[VM] = { "VM", false },		  [COUNT] = { "COUNT", true },
-	[RATE] = { "RATE/s", true },	  [SHARE] = { "SHARE", true },
-	[EXIT] = { "VM-EXIT", false },	  [FUNCTION] = { "FUNCTION", false },
-	[ADDRESS] = { "ADDRESS", false }, [OBJECT] = { "OBJECT", false },
-};
-
-struct line {
-	char cell[COLUMNS][CELL];
-};
-
-/* The address, or the range that the touched addresses of the page span. */
-static void print_address(const struct row *row, char buf[CELL])
-{
-	if (row->address_min == row->address_max)
-		snprintf(buf, CELL, "0x%" PRIx64, row->address_min);
-	else
-		snprintf(buf, CELL, "0x%" PRIx64 "+0x%" PRIx64 "..0x%" PRIx64, row->page,
-			 row->address_min - row->page, row->address_max - row->page);
-}
-
-static void print_exit(const struct view_row *row, char buf[CELL])
-{
-	unsigned int others = row->row->n_exits - 1;
-
-	if (others)
-		snprintf(buf, CELL, "%s,+%u%s", row->exits[0], others,
-			 row->row->exits_other ? "+" : "");
-	else
-		snprintf(buf, CELL, "%s", row->exits[0]);
-}
-
-static void fill(const struct view *view, const struct view_row *row, int limit, struct line *line)
-{
-	const struct row *r = row->row;
-	bool comm = row->comm[0] && (!limit || limit >= NARROWEST_COMM);
-
-	snprintf(line->cell[VM], CELL, "%u:%u%s%s%s", r->pid, r->vm, comm ? "(" : "",
-		 comm ? row->comm : "", comm ? ")" : "");
-	snprintf(line->cell[COUNT], CELL, "%" PRIu64, r->count);
-	snprintf(line->cell[RATE], CELL, "%.1f", r->count / view__seconds(view));
-	snprintf(line->cell[SHARE], CELL, "%.1f%%", 100.0 * r->count / view->report->counted);
-	print_exit(row, line->cell[EXIT]);
-	snprintf(line->cell[FUNCTION], CELL, "%s", row->site);
-	print_address(r, line->cell[ADDRESS]);
-	snprintf(line->cell[OBJECT], CELL, "%s", row->object);
-}
-
-/*
- * Width of each column, 0 to leave it out. In a narrow terminal the address goes (the final report
- * has it), then the two names share what is left.
- */
-static void measure(const struct line *lines, size_t n, int limit, int width[COLUMNS])
-{
-	int total = COLUMNS - 1, rest;
-
-	for (int c = 0; c < COLUMNS; c++) {
-		width[c] = strlen(columns[c].title);
-		for (size_t i = 0; i < n; i++) {
-			int cell = strlen(lines[i].cell[c]);
-
-			width[c] = cell > width[c] ? cell : width[c];
-		}
-		total += width[c];
-	}
-	if (!limit || total <= limit)
-		return;
-	total -= width[ADDRESS] + 1;
-	width[ADDRESS] = 0;
-	if (total <= limit)
-		return;
-	rest = limit - (total - width[FUNCTION] - width[OBJECT]);
-	if (rest < 2 * NARROWEST_NAME)
-		rest = 2 * NARROWEST_NAME;
-	if (width[OBJECT] > rest / 2)
-		width[OBJECT] = width[FUNCTION] < rest / 2 ? rest - width[FUNCTION] : rest / 2;
-	if (width[FUNCTION] > rest - width[OBJECT])
-		width[FUNCTION] = rest - width[OBJECT];
-}
-
-/* A cut cell ends in '~'; a cut line is cut at the limit, so that it never wraps. */
-static void render_line(FILE *out, const char *const cells[COLUMNS], const int width[COLUMNS],
-			int limit, bool bold)
-{
-	char text[COLUMNS * (CELL + 1)] = "";
-	int n = 0;
-
-	for (int c = 0; c < COLUMNS; c++) {
-		int size = strlen(cells[c]);
-		bool cut = size > width[c];
-
-		if (!width[c])
-			continue;
-		n += snprintf(text + n, sizeof(text) - n, "%s%*.*s%s", n ? " " : "",
-			      columns[c].right ? width[c] : -(cut ? width[c] - 1 : width[c]),
-			      cut ? width[c] - 1 : width[c], cells[c], cut ? "~" : "");
-	}
-	while (n && text[n - 1] == ' ')
-		n--;
-	if (limit && n > limit)
-		n = limit;
-	fprintf(out, "%s%.*s%s\n", bold ? "\033[1m" : "", n, text, bold ? "\033[0m" : "");
-}
+#include "table.h"
 
 static void render_table(FILE *out, const struct view *view, const struct text_style *style)
 {
-	cleanup_free struct line *lines = calloc(view->n ? view->n : 1, sizeof(*lines));
-	const char *cells[COLUMNS];
-	int width[COLUMNS];
+	struct table table;
+	char line[TABLE_LINE];
 
-	if (!lines) {
+	if (table__init(&table, view, style->columns)) {
 		fputs("(no memory for the table)\n", out);
 		return;
 	}
-	for (size_t i = 0; i < view->n; i++)
-		fill(view, &view->rows[i], style->columns, &lines[i]);
-	measure(lines, view->n, style->columns, width);
-	for (int c = 0; c < COLUMNS; c++)
-		cells[c] = columns[c].title;
-	render_line(out, cells, width, style->columns, style->color);
+	table_title(&table, line);
+	fprintf(out, "%s%s%s\n", style->color ? "\033[1m" : "", line,
+		style->color ? "\033[0m" : "");
 	for (size_t i = 0; i < view->n; i++) {
-		for (int c = 0; c < COLUMNS; c++)
-			cells[c] = lines[i].cell[c];
-		render_line(out, cells, width, style->columns, false);
+		table_line(&table, i, line);
+		fprintf(out, "%s\n", line);
 		for (int f = 0; style->stacks && f < view->rows[i].n_frames; f++)
 			fprintf(out, "    %s\n", view->rows[i].frames[f].name);
 	}
+	table__fini(&table);
 }
 
 static void render_losses(FILE *out, const struct report *report)
