@@ -42,3 +42,13 @@ queue_hash() {
 		done < <(series)
 	} | sha256sum | cut -d' ' -f1
 }
+
+# Write the tree of commit $1 into directory $2, which has an index of its own:
+# only what differs from what was written there before is touched. What was
+# built there stays.
+write_tree() {
+	local commit=$1 work_tree=$2
+	mkdir -p "$work_tree"
+	# With the directory itself gone its index is gone.
+	GIT_INDEX_FILE=$work_tree/.queue-index git read-tree -u --reset "$commit"
+}

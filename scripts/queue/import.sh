@@ -154,3 +154,15 @@ The series is branch "faultline" of $Q_SRC, one commit a patch, on tag "base".
   give up      scripts/patches $queue apply --discard
 HELP
 }
+
+# The branch in another directory, to build it there with another configuration.
+do_checkout() {
+	local work
+	[[ -n $directory ]] || { usage >&2; exit 2; }
+	lock
+	have_base || die "$Q_SRC: no base unpacked; run: scripts/patches $queue apply"
+	find_local_work
+	[[ -z $work || $work == commits* ]] ||
+		die_local "$Q_SRC has $work; only what is committed there gets into another directory"
+	write_tree HEAD "$(realpath -m "$directory")"
+}

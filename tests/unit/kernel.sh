@@ -14,7 +14,8 @@ say() { printf 'kernel.sh: %s\n' "$*"; }
 fail() { say "FAILED: $*"; sed 's/^/  | /' "$tmp/out"; exit 1; }
 expect() {
 	local want=$1 got=0
-	"$repo/scripts/kernel" >"$tmp/out" 2>&1 || got=$?
+	shift
+	"$repo/scripts/kernel" "$@" >"$tmp/out" 2>&1 || got=$?
 	[[ $got == "$want" ]] || fail "exit $got, expected $want"
 }
 printed() { grep -qF -- "$1" "$tmp/out" || fail "does not say: $1"; }
@@ -38,20 +39,24 @@ allnoconfig:
 	grep -v CONFIG_NO_SUCH $(KCONFIG_ALLCONFIG) | sed 's/CONFIG_WEAK=y/CONFIG_WEAK=m/' >.config
 	mkdir -p include/config arch/x86/boot
 	echo 6.12.0-toy$(LOCALVERSION) >include/config/kernel.release
-vmlinux: source.c
+vmlinux.o: source.c
+	touch $@
+vmlinux: vmlinux.o
 	@echo '  CC      source.o'
 	if grep -q slow source.c; then sleep 1010; fi
 	grep -q '^good' source.c || { echo 'source.c:1: error: not good'; exit 1; }
+	if grep -q objtool source.c; then echo 'vmlinux.o: warning: objtool: x() calls y()'; fi
 	echo "$$KBUILD_BUILD_USER $(CC)" >vmlinux; cp source.c System.map; cp source.c arch/x86/boot/bzImage
 bzImage modules:
 modules_install:
 	mkdir -p $(INSTALL_MOD_PATH)/lib/modules/6.12.0-toy
 MK
 echo good >"$tmp/toy/source.c"
-printf '*.map\nvmlinux\nbzImage\ninclude\n.*\n' >"$tmp/toy/.gitignore"
+printf '*.map\n*.o\nvmlinux\nbzImage\ninclude\n.*\n' >"$tmp/toy/.gitignore"
 tar -C "$tmp" -cJf "$PATCHES_TARBALL" toy
 
-printf '# a comment\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C="x y"\n' >"$tmp/queue/config/a.config"
+: >"$tmp/queue/config/isolation.config"
+printf '# a comment\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C="x y"\n' >"$tmp/queue/config/lab.config"
 expect 0
 for file in vmlinux bzImage System.map config modules/lib/modules/6.12.0-toy release; do
 	[[ -e $tmp/build/x86_64/$file ]] || fail "no $file"
@@ -66,14 +71,14 @@ CCACHE_DIR=$tmp/cache "$repo/scripts/kernel" --help >"$tmp/out"
 printed "$tmp/cache"
 say "--help says where the compiler's cache is"
 
-printf 'CONFIG_NO_SUCH=y\nCONFIG_WEAK=y\n' >"$tmp/queue/config/b.config"
+printf 'CONFIG_NO_SUCH=y\nCONFIG_WEAK=y\n' >"$tmp/queue/config/isolation.config"
 expect 1
 printed 'CONFIG_NO_SUCH: asked for "CONFIG_NO_SUCH=y", got "nothing"'
 printed 'CONFIG_WEAK: asked for "CONFIG_WEAK=y", got "CONFIG_WEAK=m"'
 not_printed CONFIG_A
 not_printed CONFIG_B
-printf 'CONFIG_A=m\n' >"$tmp/queue/config/b.config"
-sed -i 's/CONFIG_A=y/# CONFIG_A is not set/' "$tmp/queue/config/a.config"
+printf 'CONFIG_A=m\n' >"$tmp/queue/config/isolation.config"
+sed -i 's/CONFIG_A=y/# CONFIG_A is not set/' "$tmp/queue/config/lab.config"
 expect 0
 say "each line of the fragments that did not come out is named; the last fragment counts"
 
@@ -92,6 +97,35 @@ git -C "$tmp/build/src" checkout -q source.c
 expect 0
 grep -qx good "$tmp/build/x86_64/System.map" || fail "the edit is still in the results"
 say "a failed build shows its error, and an edited tree is built and never taken for the series"
+
+# Another configuration: on top, in directories of its own.
+printf 'CONFIG_A=y\nCONFIG_DEBUG=y\n' >"$tmp/queue/config/debug.config"
+expect 0 --config debug
+grep -qx CONFIG_DEBUG=y "$tmp/build/x86_64-debug/config" || fail "not the debug configuration"
+grep -qx 'CONFIG_C="x y"' "$tmp/build/x86_64-debug/config" || fail "not on top of the lab's"
+! grep -q DEBUG "$tmp/build/x86_64/config" || fail "the lab's own kernel has it, too"
+expect 0 --config debug
+printed "up to date: 6.12.0-toy in $tmp/build/x86_64-debug"
+expect 0
+printed "up to date: 6.12.0-toy in $tmp/build/x86_64"
+echo bad >"$tmp/build/src/source.c"
+expect 1 --config debug
+printed "uncommitted edits in source.c"
+git -C "$tmp/build/src" checkout -q source.c
+expect 1 --config nosuch
+printed "nosuch: no such configuration"
+expect 2 --config
+say "--config NAME builds another kernel beside it, of what is committed"
+
+# objtool's warnings end no build of the kernel, but ours, each time.
+sed -i 's/^good/good with objtool/' "$tmp/build/src/source.c"
+expect 1
+printed "objtool complains"
+expect 1
+printed "objtool complains"
+git -C "$tmp/build/src" checkout -q source.c
+expect 0
+say "a warning of objtool is a failure"
 
 # SIGTERM to the script alone ends its make, too.
 echo good but slow >"$tmp/build/src/source.c"
