@@ -100,6 +100,9 @@ $(OUT)/obj/%.o: %.c Makefile $(FLAGS) | $(SKELETONS)
 	$(note-werror)
 	$(call do,CC)$(CC) $(CFLAGS_ALL) $(CPPFLAGS) -c $< -o $@
 
+# It holds the file (.incbin), which no .d file says.
+$(OUT)/obj/user/lib/faulttop/schema.o: docs/asi-faulttop.schema.json
+
 # Anew each time: ar would keep the members of sources that are gone.
 $(LIBRARY): $(LIB_OBJECTS) $(OUT)/lib-sources
 	@rm -f $@

@@ -7,7 +7,9 @@ int main(int argc, char **argv)
 	struct app app = {};
 
 	options_parse(argc, argv, &app.options);
+	if (app.options.schema)
+		return print_schema();
 	if (app.options.check)
 		return live_check();
-	return live_run(&app);
+	return app.options.replay ? replay_run(&app) : live_run(&app);
 }

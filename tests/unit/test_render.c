@@ -90,7 +90,8 @@ static struct report report = { .from_ns = NS,
 				.n = 5,
 				.counted = 50,
 				.events = 50,
-				.vms = 2 };
+				.vms = 2,
+				.quiet = true };
 
 static struct view view(bool total)
 {
@@ -178,6 +179,7 @@ static void test_losses(void **state)
 	struct report lossy = report;
 	struct view v = view(true);
 	cleanup_free char *text = NULL;
+
 
 	lossy.losses.n[LOSS_MAP_FULL] = 5;
 	lossy.losses.n[LOSS_NESTED] = 2;

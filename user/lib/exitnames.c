@@ -8,24 +8,17 @@
 #include "exitnames.h"
 #include "util.h"
 
-#define NAME_MAX_LEN 40
 /* trace_kvm_exit: the rest of VMX's exit_reason is flags */
 #define VMX_BASIC_MASK 0xffff
 
-struct name {
-	uint32_t isa;
-	uint32_t reason;
-	char name[NAME_MAX_LEN];
-};
-
 struct exitnames {
-	struct name *all;
+	struct exitname *all;
 	size_t n;
 };
 
-static int name_add(struct exitnames *names, uint32_t isa, uint32_t reason, const char *text)
+int exitnames__add(struct exitnames *names, uint32_t isa, uint32_t reason, const char *name)
 {
-	struct name *all = reallocarray(names->all, names->n + 1, sizeof(*all));
+	struct exitname *all = reallocarray(names->all, names->n + 1, sizeof(*all));
 
 	if (!all)
 		return -ENOMEM;
@@ -33,7 +26,7 @@ static int name_add(struct exitnames *names, uint32_t isa, uint32_t reason, cons
 	all += names->n++;
 	all->isa = isa;
 	all->reason = reason;
-	snprintf(all->name, sizeof(all->name), "%s", text);
+	snprintf(all->name, sizeof(all->name), "%s", name);
 	for (char *c = all->name; *c; c++)
 		*c = *c == ' ' ? '_' : *c;
 	return 0;
@@ -60,7 +53,7 @@ static const char *reason_parse(const char *p, uint32_t *ret_reason)
 static int list_parse(struct exitnames *names, uint32_t isa, const char **p)
 {
 	const char *start = strchr(*p, '{'), *end = strchr(*p, ')');
-	char text[NAME_MAX_LEN];
+	char text[sizeof((struct exitname){}.name)];
 	uint32_t reason;
 	int used;
 
@@ -69,7 +62,7 @@ static int list_parse(struct exitnames *names, uint32_t isa, const char **p)
 		used = 0;
 		if (!start || sscanf(start, " , \"%39[^\"]\" }%n", text, &used) != 1 || !used)
 			return -EBADMSG;
-		if (name_add(names, isa, reason, text))
+		if (exitnames__add(names, isa, reason, text))
 			return -ENOMEM;
 		start = strchr(start + used, '{');
 	}
@@ -100,12 +93,28 @@ static int format_parse(struct exitnames *names, const char *format)
 	return 0;
 }
 
-int exitnames__parse(const char *format, struct exitnames **ret_names)
+int exitnames__new(struct exitnames **ret_names)
 {
 	struct exitnames *names = calloc(1, sizeof(*names));
-	int err;
 
 	if (!names)
+		return -ENOMEM;
+	*ret_names = names;
+	return 0;
+}
+
+const struct exitname *exitnames__all(const struct exitnames *names, size_t *ret_n)
+{
+	*ret_n = names ? names->n : 0;
+	return names ? names->all : NULL;
+}
+
+int exitnames__parse(const char *format, struct exitnames **ret_names)
+{
+	struct exitnames *names;
+	int err;
+
+	if (exitnames__new(&names))
 		return -ENOMEM;
 	err = format_parse(names, format);
 	if (err) {

@@ -16,6 +16,20 @@ int exitnames__parse(const char *format, struct exitnames **ret_names);
 
 /* Finds and reads the format file in tracefs; 0 or negative errno (-ENOENT: no tracefs there). */
 int exitnames__load(struct exitnames **ret_names);
+
+/* An empty table, and a name more in it; of a too long one the start. 0 or -ENOMEM. */
+int exitnames__new(struct exitnames **ret_names);
+int exitnames__add(struct exitnames *names, uint32_t isa, uint32_t reason, const char *name);
+
+struct exitname {
+	uint32_t isa;
+	uint32_t reason;
+	char name[40]; /* no blanks */
+};
+
+/* All of them, *ret_n; NULL: none. */
+const struct exitname *exitnames__all(const struct exitnames *names, size_t *ret_n);
+
 struct exitnames *exitnames__free(struct exitnames *names);
 
 /*

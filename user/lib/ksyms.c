@@ -14,6 +14,7 @@ struct entry {
 	uint32_t name;
 	uint32_t module;
 	char type;
+	enum { UNASKED, FOUND, TAKEN } state;
 };
 
 struct ksyms {
@@ -52,39 +53,49 @@ static int text_add(struct ksyms *ksyms, const char *text, uint32_t *ret_offset)
 	return 0;
 }
 
+int ksyms__add(struct ksyms *ksyms, const struct ksym *sym)
+{
+	struct entry *last = ksyms->n ? &ksyms->entries[ksyms->n - 1] : NULL;
+	uint32_t name, module = NO_MODULE;
+
+	if (text_add(ksyms, sym->name, &name))
+		return -ENOMEM;
+	/* a module's symbols come together: share its name */
+	if (sym->module && last && last->module != NO_MODULE &&
+	    !strcmp(ksyms->text + last->module, sym->module))
+		module = last->module;
+	else if (sym->module && text_add(ksyms, sym->module, &module))
+		return -ENOMEM;
+	if (grow((void **)&ksyms->entries, &ksyms->room, ksyms->n + 1, sizeof(*ksyms->entries)))
+		return -ENOMEM;
+	ksyms->entries[ksyms->n++] = (struct entry){
+		.address = sym->address,
+		.name = name,
+		.module = module,
+		.type = sym->type,
+	};
+	return 0;
+}
+
 /* "ffffffffc0a01000 t name\t[module]" */
 static int line_add(struct ksyms *ksyms, char *line)
 {
-	struct entry *entry, *last = ksyms->n ? &ksyms->entries[ksyms->n - 1] : NULL;
-	uint32_t name, module = NO_MODULE;
+	struct ksym sym = {};
 	char *end, *save, *word;
-	uint64_t address;
-	char type;
 
-	address = strtoull(line, &end, 16);
+	sym.address = strtoull(line, &end, 16);
 	if (end == line || end[0] != ' ' || !end[1] || end[2] != ' ')
 		return 0;
-	type = end[1];
-	word = strtok_r(end + 3, " \t\n", &save);
-	if (!word)
+	sym.type = end[1];
+	sym.name = strtok_r(end + 3, " \t\n", &save);
+	if (!sym.name)
 		return 0;
-	if (text_add(ksyms, word, &name))
-		return -ENOMEM;
 	word = strtok_r(NULL, " \t\n", &save);
 	if (word && *word == '[') {
 		word[strcspn(word, "]")] = '\0';
-		/* a module's symbols come together: share its name */
-		if (last && last->module != NO_MODULE &&
-		    !strcmp(ksyms->text + last->module, word + 1))
-			module = last->module;
-		else if (text_add(ksyms, word + 1, &module))
-			return -ENOMEM;
+		sym.module = word + 1;
 	}
-	if (grow((void **)&ksyms->entries, &ksyms->room, ksyms->n + 1, sizeof(*ksyms->entries)))
-		return -ENOMEM;
-	entry = &ksyms->entries[ksyms->n++];
-	*entry = (struct entry){ .address = address, .name = name, .module = module, .type = type };
-	return 0;
+	return ksyms__add(ksyms, &sym);
 }
 
 /* Lower is better: what one would call the thing at that address. */
@@ -107,6 +118,22 @@ static int entry_cmp(const void *a, const void *b, void *ctx)
 	return diff ? diff : (x->name > y->name) - (x->name < y->name);
 }
 
+void ksyms__sort(struct ksyms *ksyms)
+{
+	if (ksyms->n)
+		qsort_r(ksyms->entries, ksyms->n, sizeof(*ksyms->entries), entry_cmp, ksyms->text);
+}
+
+int ksyms__new(struct ksyms **ret_ksyms)
+{
+	struct ksyms *ksyms = calloc(1, sizeof(*ksyms));
+
+	if (!ksyms)
+		return -ENOMEM;
+	*ret_ksyms = ksyms;
+	return 0;
+}
+
 int ksyms__load(const char *path, struct ksyms **ret_ksyms)
 {
 	__attribute__((cleanup(ksyms__freep))) struct ksyms *ksyms = NULL;
@@ -115,8 +142,7 @@ int ksyms__load(const char *path, struct ksyms **ret_ksyms)
 	bool visible = false;
 	size_t room = 0;
 
-	ksyms = calloc(1, sizeof(*ksyms));
-	if (!ksyms)
+	if (ksyms__new(&ksyms))
 		return -ENOMEM;
 	file = fopen(path ? path : "/proc/kallsyms", "re");
 	if (!file)
@@ -133,7 +159,7 @@ int ksyms__load(const char *path, struct ksyms **ret_ksyms)
 		visible = ksyms->entries[i].address;
 	if (!visible)
 		return -EPERM;
-	qsort_r(ksyms->entries, ksyms->n, sizeof(*ksyms->entries), entry_cmp, ksyms->text);
+	ksyms__sort(ksyms);
 	*ret_ksyms = ksyms;
 	ksyms = NULL;
 	return 0;
@@ -149,10 +175,20 @@ struct ksyms *ksyms__free(struct ksyms *ksyms)
 	return NULL;
 }
 
+static struct ksym sym_of(const struct ksyms *ksyms, const struct entry *entry)
+{
+	return (struct ksym){
+		.name = ksyms->text + entry->name,
+		.module = entry->module == NO_MODULE ? NULL : ksyms->text + entry->module,
+		.address = entry->address,
+		.type = entry->type,
+	};
+}
+
 bool ksyms__find(const struct ksyms *ksyms, uint64_t address, struct ksym *ret_sym)
 {
 	size_t low = 0, high = ksyms ? ksyms->n : 0;
-	const struct entry *entry;
+	struct entry *entry;
 
 	/* the number of entries at or before address ends up in low */
 	while (low < high) {
@@ -169,13 +205,25 @@ bool ksyms__find(const struct ksyms *ksyms, uint64_t address, struct ksym *ret_s
 	entry = &ksyms->entries[low - 1];
 	while (entry > ksyms->entries && entry[-1].address == entry->address)
 		entry--;
-	*ret_sym = (struct ksym){
-		.name = ksyms->text + entry->name,
-		.module = entry->module == NO_MODULE ? NULL : ksyms->text + entry->module,
-		.address = entry->address,
-		.type = entry->type,
-	};
+	/* a note of the table's own: what it says does not change */
+	if (entry->state == UNASKED)
+		entry->state = FOUND;
+	*ret_sym = sym_of(ksyms, entry);
 	return true;
+}
+
+bool ksyms__next_found(struct ksyms *ksyms, size_t *cursor, struct ksym *ret_sym)
+{
+	for (; *cursor < ksyms->n; (*cursor)++) {
+		struct entry *entry = &ksyms->entries[*cursor];
+
+		if (entry->state != FOUND)
+			continue;
+		entry->state = TAKEN;
+		*ret_sym = sym_of(ksyms, entry);
+		return true;
+	}
+	return false;
 }
 
 bool ksyms__address(const struct ksyms *ksyms, const char *name, uint64_t *ret_address)

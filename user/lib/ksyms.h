@@ -32,6 +32,17 @@ bool ksyms__find(const struct ksyms *ksyms, uint64_t address, struct ksym *ret_s
 /* The address of the kernel's own (no module's) symbol of that name. */
 bool ksyms__address(const struct ksyms *ksyms, const char *name, uint64_t *ret_address);
 
+/* An empty table; ksyms__add() fills it, ksyms__sort() has to come before the next look-up. */
+int ksyms__new(struct ksyms **ret_ksyms);
+int ksyms__add(struct ksyms *ksyms, const struct ksym *sym);
+void ksyms__sort(struct ksyms *ksyms);
+
+/*
+ * The next symbol that ksyms__find() gave out and this function did not. *cursor starts at 0. A table
+ * of the symbols that look-ups gave out answers the same look-ups in the same way.
+ */
+bool ksyms__next_found(struct ksyms *ksyms, size_t *cursor, struct ksym *ret_sym);
+
 static inline void ksyms__freep(struct ksyms **ksyms)
 {
 	ksyms__free(*ksyms);

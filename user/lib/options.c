@@ -27,6 +27,7 @@ enum {
 	KEY_FORCE,
 	KEY_STRICT,
 	KEY_CHECK,
+	KEY_SCHEMA,
 	KEY_STATS,
 	KEY_COLOR,
 	KEY_SITES,
@@ -49,10 +50,13 @@ static const char doc[] =
 	"  asi-faulttop -p 1234 -S -d 10  VMM 1234 for 10 s, with a stack for each row\n"
 	"  asi-faulttop -o json -O out.json -d 1m\n"
 	"                                 exact figures as JSON lines (docs/JSON.md)\n"
+	"  asi-faulttop -w run.flr -d 1m 10\n"
+	"                                 also record it, with a table every 10 s\n"
+	"  asi-faulttop -r run.flr -n 3   show the three top rows of each of these tables\n"
 	"  asi-faulttop --check           what works here, and what to do about the rest\n"
 	"\n"
 	"EXIT STATUS: 0 fine, also without a fault; 1 runtime error; 2 usage; 3 the kernel or the "
-	"privileges lack something; 4 --strict, and something was lost; 5 no such process.";
+	"privileges lack something; 4 --strict, and something was lost; 5 no such process (with -r: not in the recording).";
 
 static const struct argp_option argp_options[] = {
 	{ NULL, 0, NULL, 0, "What to count:", 1 },
@@ -61,12 +65,14 @@ static const struct argp_option argp_options[] = {
 	{ "duration", 'd', "TIME", 0, "Stop after TIME and report", 1 },
 	{ "once", KEY_ONCE, NULL, 0, "One interval, as the report of the whole run", 1 },
 	{ "sites", KEY_SITES, "N", 0, "Room for N sites (16384)", 1 },
+	{ "write", 'w', "FILE", 0, "Record to FILE, which must not exist", 1 },
+	{ "replay", 'r', "FILE", 0, "Show what was recorded in FILE, on any kernel", 1 },
 	{ NULL, 0, NULL, 0, "What to show:", 2 },
 	{ "rows", 'n', "ROWS", 0, "At most ROWS rows, 0: all (20; JSON: all)", 2 },
 	{ "sort", 's', "KEY", 0, "Sort by count, rate, vm, ip, address or last (count)", 2 },
 	{ "output", 'o', "FORMAT", 0, "text or json", 2 },
 	{ "output-file", 'O', "FILE", 0, "Write to FILE, which must not exist", 2 },
-	{ "force", KEY_FORCE, NULL, 0, "Let -O overwrite", 2 },
+	{ "force", KEY_FORCE, NULL, 0, "Let -O and -w overwrite", 2 },
 	{ "batch", 'b', NULL, 0, "Print one table after the other, also to a terminal", 2 },
 	{ "time", 'T', NULL, 0, "Put the time (UTC) before each table", 2 },
 	{ "stats", KEY_STATS, NULL, 0, "Also show what the tool itself costs", 2 },
@@ -74,6 +80,7 @@ static const struct argp_option argp_options[] = {
 	{ NULL, 0, NULL, 0, "How to run:", 3 },
 	{ "strict", KEY_STRICT, NULL, 0, "Exit with 4 if anything was lost", 3 },
 	{ "check", KEY_CHECK, NULL, 0, "Say what works here, and stop", 3 },
+	{ "schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of -o json, and stop", 3 },
 	{ "verbose", 'v', NULL, 0, "Say on stderr what is being done", 3 },
 	{ "version", 'V', NULL, 0, "Print the version", -1 },
 	{ "help", 'h', NULL, 0, "Print this help", -1 },
@@ -83,7 +90,8 @@ static const struct argp_option argp_options[] = {
 
 struct parse {
 	struct options *options;
-	bool rows_given, once;
+	bool rows_given;
+	const char *not_replay; /* an option that says how to count */
 	int positional;
 };
 
@@ -142,6 +150,7 @@ static void parse_positional(struct parse *parse, const char *text)
 	switch (parse->positional++) {
 	case 0:
 		parse->options->interval_ns = duration("interval", text);
+		parse->not_replay = "INTERVAL";
 		break;
 	case 1:
 		parse->options->count = number("count", text, 1, UINT32_MAX);
@@ -156,18 +165,20 @@ static void parse_end(struct parse *parse)
 	struct options *options = parse->options;
 	bool terminal = !options->path && isatty(STDOUT_FILENO);
 
-	if (options->force && !options->path)
-		usage("--force overwrites the file of -O, but there is no -O");
-	if (parse->once && options->count > 1)
+	if (options->force && !options->path && !options->record)
+		usage("--force overwrites the file of -O or -w, but there is neither");
+	if (options->replay && parse->not_replay)
+		usage("%s is of counting, and -r shows what was counted before", parse->not_replay);
+	if (options->once && options->count > 1)
 		usage("--once and COUNT %u contradict each other", options->count);
-	if (parse->once)
+	if (options->once)
 		options->count = 1;
 	options->live = terminal && !options->batch && !options->count &&
-			options->format == FORMAT_TEXT;
-	if (!options->interval_ns && (options->live || parse->once))
+			options->format == FORMAT_TEXT && !options->replay;
+	if (!options->interval_ns && (options->live || options->once))
 		options->interval_ns = NSEC_PER_SEC;
 	/* that interval is the whole run: its report is made when the figures stand still */
-	if (parse->once) {
+	if (options->once) {
 		if (!options->duration_ns || options->interval_ns < options->duration_ns)
 			options->duration_ns = options->interval_ns;
 		options->interval_ns = 0;
@@ -197,12 +208,20 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 		break;
 	case 'd':
 		options->duration_ns = duration("duration", arg);
+		parse->not_replay = "-d";
 		break;
 	case 'o':
 		options->format = choice("output format", arg, formats, 2);
 		break;
 	case 'O':
 		options->path = arg;
+		break;
+	case 'w':
+		options->record = arg;
+		parse->not_replay = "-w";
+		break;
+	case 'r':
+		options->replay = arg;
 		break;
 	case 'S':
 		options->stacks = true;
@@ -226,7 +245,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 		argp_state_help(state, stdout, ARGP_HELP_USAGE);
 		exit(EXIT_FINE);
 	case KEY_ONCE:
-		parse->once = true;
+		options->once = true;
 		break;
 	case KEY_FORCE:
 		options->force = true;
@@ -237,6 +256,9 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	case KEY_CHECK:
 		options->check = true;
 		break;
+	case KEY_SCHEMA:
+		options->schema = true;
+		break;
 	case KEY_STATS:
 		options->stats = true;
 		break;
@@ -245,6 +267,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_SITES:
 		options->sites = number("sites", arg, 1, MOST_SITES);
+		parse->not_replay = "--sites";
 		break;
 	case ARGP_KEY_ARG:
 		parse_positional(parse, arg);

@@ -22,7 +22,9 @@ struct options {
 	enum format format;
 	enum color color;
 	const char *path; /* NULL: stdout */
-	bool stacks, batch, time, force, strict, stats, check, verbose;
+	const char *record, *replay; /* files; NULL: no */
+	bool once;
+	bool stacks, batch, time, force, strict, stats, check, schema, verbose;
 	bool live; /* redraw a terminal in place */
 };
 

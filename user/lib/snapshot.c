@@ -49,6 +49,104 @@ void snapshot__fini(struct snapshot *snapshot)
 	*snapshot = (struct snapshot){};
 }
 
+/* NULL: no memory */
+static void *copy_of(const void *from, size_t n, size_t size)
+{
+	void *to = calloc(n ? n : 1, size);
+
+	if (to && n)
+		memcpy(to, from, n * size);
+	return to;
+}
+
+int snapshot__copy(struct snapshot *ret_copy, const struct snapshot *snapshot)
+{
+	struct snapshot copy = *snapshot;
+
+	copy.sites = copy_of(snapshot->sites, snapshot->n, sizeof(*copy.sites));
+	copy.vms = copy_of(snapshot->vms, snapshot->n_vms, sizeof(*copy.vms));
+	copy.comms = copy_of(snapshot->comms, snapshot->n_comms, sizeof(*copy.comms));
+	if (!copy.sites || !copy.vms || !copy.comms) {
+		snapshot__fini(&copy);
+		return -ENOMEM;
+	}
+	*ret_copy = copy;
+	return 0;
+}
+
+int snapshot__merge(struct snapshot *snapshot, const struct site *sites, size_t n)
+{
+	cleanup_free struct site *all = calloc(snapshot->n + n + 1, sizeof(*all));
+	size_t old = 0, to = 0;
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (i && site_cmp(&sites[i - 1], &sites[i]) >= 0)
+			return -EBADMSG;
+		while (old < snapshot->n && site_cmp(&snapshot->sites[old], &sites[i]) < 0)
+			all[to++] = snapshot->sites[old++];
+		if (old < snapshot->n && !site_cmp(&snapshot->sites[old], &sites[i])) {
+			if (snapshot->sites[old++].value.count > sites[i].value.count)
+				return -EBADMSG;
+		}
+		all[to++] = sites[i];
+	}
+	while (old < snapshot->n)
+		all[to++] = snapshot->sites[old++];
+	free(snapshot->sites);
+	snapshot->sites = all;
+	snapshot->n = to;
+	all = NULL;
+	return 0;
+}
+
+int snapshot__set_comm(struct snapshot *snapshot, const struct comm *comm)
+{
+	struct comm *all;
+	size_t at = 0;
+
+	while (at < snapshot->n_comms && snapshot->comms[at].pid < comm->pid)
+		at++;
+	if (at == snapshot->n_comms || snapshot->comms[at].pid != comm->pid) {
+		all = reallocarray(snapshot->comms, snapshot->n_comms + 1, sizeof(*all));
+		if (!all)
+			return -ENOMEM;
+		snapshot->comms = all;
+		memmove(&all[at + 1], &all[at], (snapshot->n_comms++ - at) * sizeof(*all));
+	}
+	snapshot->comms[at] = *comm;
+	return 0;
+}
+
+void snapshot__keep(struct snapshot *snapshot, uint32_t pid)
+{
+	size_t sites = 0, vms = 0;
+
+	for (size_t i = 0; i < snapshot->n; i++)
+		if (snapshot->sites[i].key.pid == pid)
+			snapshot->sites[sites++] = snapshot->sites[i];
+	snapshot->n = sites;
+	snapshot->events = 0;
+	for (size_t i = 0; i < snapshot->n_vms; i++) {
+		if (snapshot->vms[i].key.pid != pid)
+			continue;
+		snapshot->vms[vms++] = snapshot->vms[i];
+		snapshot->events += snapshot->vms[i].count.events;
+	}
+	snapshot->n_vms = vms;
+	snapshot->lost_of_all = true;
+}
+
+static uint64_t lost_in_vms(const struct snapshot *snapshot)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < snapshot->n_vms; i++)
+		sum += snapshot->vms[i].count.lost;
+	return sum;
+}
+
 static void row_add_exit(struct row *row, const struct fl_site_key *key, uint64_t count)
 {
 	unsigned int at = row->n_exits;
@@ -132,6 +230,8 @@ int report__init(struct report *ret_report, const struct snapshot *before,
 		.losses = losses_since(&now->losses, &before->losses),
 		.vms = now->n_vms,
 		.cost = now->cost,
+		.lost_of_all = now->lost_of_all,
+		.lost_in_vms = lost_in_vms(now) - lost_in_vms(before),
 	};
 	const struct site *last = NULL;
 
@@ -165,9 +265,10 @@ void report__fini(struct report *report)
 
 int64_t report__unaccounted(const struct report *report)
 {
-	uint64_t nested = report->losses.n[LOSS_NESTED];
+	uint64_t lost = report->missed - report->losses.n[LOSS_NESTED];
 
-	return report->events - report->counted - (report->missed - nested);
+	return report->events - report->counted -
+	       (report->lost_of_all ? report->lost_in_vms : lost);
 }
 
 /* Every order ends in the same total one, so that equal rows do not jump about. */

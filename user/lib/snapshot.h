@@ -48,11 +48,30 @@ struct snapshot {
 	struct comm *comms; /* of the processes in sites, ordered by pid */
 	size_t n_comms;
 	struct cost cost;
+	bool lost_of_all; /* losses are of all VMMs, everything else is of one */
 };
 
 /* Orders sites, which a map hands out in any order. */
 void snapshot__sort(struct snapshot *snapshot);
 void snapshot__fini(struct snapshot *snapshot);
+
+/* 0 or -ENOMEM */
+int snapshot__copy(struct snapshot *ret_copy, const struct snapshot *snapshot);
+
+/*
+ * Puts in sites, which are ordered: new ones, and later figures of those that are there. 0, -ENOMEM,
+ * or -EBADMSG: not ordered, or a count went back.
+ */
+int snapshot__merge(struct snapshot *snapshot, const struct site *sites, size_t n);
+
+/* Puts in a name, or another one for its process. 0 or -ENOMEM. */
+int snapshot__set_comm(struct snapshot *snapshot, const struct comm *comm);
+
+/*
+ * Only this process's VMs stay. Losses are not kept by VM: they stay, and with them stands
+ * lost_of_all, as do the events of VMs that there was no room for.
+ */
+void snapshot__keep(struct snapshot *snapshot, uint32_t pid);
 
 #define ROW_EXITS 8
 
@@ -87,6 +106,10 @@ struct report {
 	struct losses losses;
 	size_t vms;
 	struct cost cost;
+	uint64_t lost_in_vms; /* faults of the VMs seen that are in no row */
+	bool lost_of_all; /* missed and losses are of all VMMs, everything else is of one */
+	bool quiet; /* the program was stopped: the figures add up */
+	bool cut_off; /* of a recording that is not whole: what was lost besides is not known */
 };
 
 /* SORT_RATE is SORT_COUNT by the name of the column next to it */

@@ -75,6 +75,19 @@ static int resolve(const struct resolver *resolver, const struct row *row, struc
 	return resolve_stack(resolver, view);
 }
 
+void resolver__ask(const struct resolver *resolver, const struct site *site)
+{
+	const struct stack *stack = stacks__find(resolver->stacks, site->value.stack_id);
+	struct region region;
+	struct ksym sym;
+
+	find_function(resolver, site->key.ip, &sym);
+	region_decode(&resolver->layout, resolver->ksyms, site->value.address_min, &region);
+	region_decode(&resolver->layout, resolver->ksyms, site->value.address_max, &region);
+	for (uint32_t i = 0; stack && i < stack->n; i++)
+		find_function(resolver, stack->frames[i], &sym);
+}
+
 int view__init(struct view *ret_view, const struct report *report, const struct resolver *resolver,
 	       uint32_t max_rows, bool total)
 {

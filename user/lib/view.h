@@ -33,11 +33,18 @@ struct view_row {
 	int n_frames;
 };
 
+struct kernel_id {
+	char release[72], machine[24];
+	uint8_t build_id[32];
+	uint32_t build_id_size; /* 0: not known */
+};
+
 /*
  * What names are made from; any may be NULL. It is of the kernel that the faults are from, which
  * need not be the one that this runs on.
  */
 struct resolver {
+	struct kernel_id kernel;
 	struct ksyms *ksyms;
 	struct klayout layout;
 	struct exitnames *exits;
@@ -60,6 +67,9 @@ struct view {
 /* Loads what can be had of this kernel, and is content with less. 0 or -ENOMEM. */
 int resolver__init(struct resolver *ret_resolver);
 void resolver__fini(struct resolver *resolver);
+
+/* Looks up everything that rows of this site can need, for ksyms__next_found(). */
+void resolver__ask(const struct resolver *resolver, const struct site *site);
 
 /* Resolves the first max_rows rows (0: all) of a sorted report. 0 or -ENOMEM. */
 int view__init(struct view *ret_view, const struct report *report, const struct resolver *resolver,

@@ -17,6 +17,9 @@ struct app {
 	struct snapshot start, last;
 	struct report shown; /* the last interval; rows NULL: none yet */
 	struct output output;
+	struct output recording; /* of -w */
+	struct record *record; /* NULL: none */
+	int record_err; /* what ended it, negative errno */
 };
 
 /* "asi-faulttop: what failed: why; what to do" on stderr; returns code. remedy may be NULL. */
@@ -24,6 +27,26 @@ int fail(int code, const char *what, int err, const char *remedy);
 
 /* Sorts the report, and puts it out in the format and to the place asked for. 0 or negative errno. */
 int show(struct app *app, struct report *report, bool total);
+
+/*
+ * Opens what -O and -w name, starts it (there will be data), or gives it up again. The first two say
+ * what is wrong and return the exit status.
+ */
+int files_open(struct app *app);
+int files_start(struct app *app);
+void files_discard(struct app *app);
+
+/*
+ * The exit status, after saying why it is not 0. err: of the output, -EPIPE is fine; incomplete:
+ * something was lost.
+ */
+int finish(const struct app *app, int err, bool incomplete);
+
+/* For --schema. Returns the exit status. */
+int print_schema(void);
+
+/* Shows a recording again. Returns the exit status. */
+int replay_run(struct app *app);
 
 /* Counts faults on this kernel until told to stop. Returns the exit status. */
 int live_run(struct app *app);

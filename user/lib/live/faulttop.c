@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -8,7 +10,9 @@
 #include "caps.h"
 #include "exitcode.h"
 #include "faulttop/app.h"
+#include "flr.h"
 #include "procinfo.h"
+#include "record.h"
 #include "session.h"
 #include "term.h"
 #include "waiter.h"
@@ -99,28 +103,61 @@ static int app_attach(struct app *app)
 	return EXIT_FINE;
 }
 
-static int app_arm(struct app *app)
+static int record_begin(struct app *app)
 {
 	const struct options *options = &app->options;
-	int err, code;
+	const struct record_config config = {
+		.tool = argp_program_version,
+		.pid = options->pid,
+		.stacks = options->stacks,
+		.stats = options->stats,
+	};
+	int err;
+
+	if (!options->record)
+		return EXIT_FINE;
+	err = record__start(app->recording.fd, &config, &app->resolver, &app->start, &app->record);
+	if (!err)
+		return EXIT_FINE;
+	files_discard(app);
+	return fail(EXIT_RUNTIME, options->record, err,
+		    err == -EINVAL ? "-w writes to a regular file" : NULL);
+}
+
+/* All that there is is read, written down, and then shown. flags: FLR_SNAPSHOT_* */
+static int collect(struct app *app, uint32_t flags, struct snapshot *ret_snapshot)
+{
+	int err = session__read(app->session, ret_snapshot);
+
+	if (err || !app->record)
+		return err;
+	err = record__snapshot(app->record, ret_snapshot, flags);
+	/* the report is made all the same, but nothing comes after it */
+	app->record_err = err;
+	return 0;
+}
+
+static int app_arm(struct app *app)
+{
+	int code;
 
 	/* first: from here on a signal leaves no file without a report */
-	waiter_init(options->live);
-	err = output_open(options->path, options->force, &app->output);
-	if (err)
-		return fail(EXIT_RUNTIME, options->path, err,
-			    err == -EEXIST ? "--force overwrites it" : NULL);
+	waiter_init(app->options.live);
+	code = files_open(app);
+	if (code)
+		return code;
 	code = app_attach(app);
 	if (code) {
-		output_discard(&app->output);
+		files_discard(app);
 		return code;
 	}
-	err = output_start(&app->output);
-	if (err) {
-		output_discard(&app->output);
-		return fail(EXIT_RUNTIME, options->path, err, NULL);
-	}
+	code = files_start(app);
+	if (code)
+		return code;
 	session_now(&app->start);
+	code = record_begin(app);
+	if (code)
+		return code;
 	fputs(TOOL ": ready\n", stderr);
 	return EXIT_FINE;
 }
@@ -131,7 +168,7 @@ static int show_interval(struct app *app)
 	struct report report;
 	int err;
 
-	err = session__read(app->session, &now);
+	err = collect(app, 0, &now);
 	if (err)
 		return err;
 	err = report__init(&report, &app->last, &now);
@@ -141,7 +178,8 @@ static int show_interval(struct app *app)
 		return err;
 	report__fini(&app->shown);
 	app->shown = report;
-	return show(app, &app->shown, false);
+	err = show(app, &app->shown, false);
+	return err ? err : app->record_err;
 }
 
 /* What was last shown, once more: the interval that is running stays whole. */
@@ -201,52 +239,59 @@ static int app_report(struct app *app, bool *ret_incomplete)
 	if (moving)
 		fail(0, "cannot wait for the program to end", moving,
 		     "the report may lack a fault a CPU");
-	err = session__read(app->session, &now);
+	err = collect(app, FLR_SNAPSHOT_FINAL | (moving ? FLR_SNAPSHOT_MOVING : 0), &now);
 	if (err)
 		return err;
 	err = report__init(&report, &app->start, &now);
 	snapshot__fini(&now);
 	if (err)
 		return err;
+	report.quiet = true;
 	*ret_incomplete = moving || losses_any(&report.losses) || report__unaccounted(&report);
 	err = show(app, &report, true);
 	report__fini(&report);
 	return err;
 }
 
-/* err: of the intervals, the report or the end of the output, whichever was first */
-static int app_finish(const struct app *app, int err, bool incomplete)
+static int record_end(struct app *app)
 {
-	const char *path = app->options.path;
+	char remedy[80];
+	int err;
 
-	/* the reader has seen enough: no error, but no proof of completeness either */
-	if (err && err != -EPIPE)
-		return fail(EXIT_RUNTIME, path ? path : "report", err, NULL);
-	if (!incomplete || !app->options.strict)
+	if (!app->record)
 		return EXIT_FINE;
-	fprintf(stderr, TOOL ": incomplete (--strict): %s\n",
-		err ? "the losses are in the report that nobody read" :
-		      "see the losses in the report");
-	return EXIT_INCOMPLETE;
+	err = record__finish(app->record);
+	if (!err)
+		err = output_close(&app->recording);
+	if (!err)
+		return EXIT_FINE;
+	snprintf(remedy, sizeof(remedy), "the recording ends after %" PRIu64 " snapshots",
+		 record__snapshots(app->record));
+	return fail(EXIT_RUNTIME, app->options.record, err, remedy);
 }
 
 /* Armed to the end. The report is tried for whatever happened before: it has the whole run. */
 static int app_observe(struct app *app)
 {
 	bool incomplete = false;
-	int err[3], first = 0;
+	int err[3], first = 0, code;
 
 	err[0] = app_run(app);
 	err[1] = app_report(app, &incomplete);
 	err[2] = output_close(&app->output);
+	code = record_end(app);
+	/* a failed recording ended the run, and is told */
 	for (int i = 0; i < 3; i++)
-		if (err[i] && (!first || first == -EPIPE))
+		if (err[i] && err[i] != app->record_err && (!first || first == -EPIPE))
 			first = err[i];
-	return app_finish(app, first, incomplete);
+	if (code && (!first || first == -EPIPE))
+		return code;
+	return finish(app, first, incomplete);
 }
 
 static void app_close(struct app *app)
 {
+	record__free(app->record);
 	session__close(app->session);
 	resolver__fini(&app->resolver);
 	snapshot__fini(&app->last);

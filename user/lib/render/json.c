@@ -107,13 +107,18 @@ static void render_summary(struct jsonw *json, const struct view *view)
 	jsonw_uint(json, "counted", report->counted);
 	jsonw_uint(json, "rows_not_shown", report->n - view->n);
 	jsonw_uint(json, "count_not_shown", report->counted - view->shown);
-	jsonw_uint(json, "lost_events", report->missed);
+	if (report->cut_off)
+		jsonw_string(json, "lost_events", NULL);
+	else
+		jsonw_uint(json, "lost_events", report->missed);
 	jsonw_object(json, "lost");
 	for (int i = 0; i < LOSS_MAX; i++)
 		jsonw_uint(json, loss_name(i), report->losses.n[i]);
 	jsonw_object_end(json);
+	jsonw_bool(json, "lost_of_all_vmms", report->lost_of_all);
+	jsonw_bool(json, "cut_off", report->cut_off);
 	/* while the program runs, maps read one after the other cannot agree */
-	if (view->total)
+	if (report->quiet)
 		jsonw_int(json, "unaccounted", report__unaccounted(report));
 	if (report->cost.state == COST_KNOWN) {
 		jsonw_uint(json, "bpf_runs", report->cost.runs);

@@ -31,7 +31,9 @@ static void render_losses(FILE *out, const struct report *report)
 {
 	const char *before = ": ";
 
-	fprintf(out, "lost %" PRIu64, report->missed);
+	fprintf(out, "lost %s%" PRIu64 "%s%s", report->cut_off ? "at least " : "", report->missed,
+		report->lost_of_all && report->missed ? " of all VMMs" : "",
+		report->cut_off ? " (the recording is cut off here)" : "");
 	for (int i = 0; i < LOSS_MAX; i++) {
 		if (!loss_is_event(i) || !report->losses.n[i])
 			continue;
@@ -73,7 +75,7 @@ static void render_foot(FILE *out, const struct view *view, const struct text_st
 		view->total ? "total" : "interval", view__seconds(view), report->counted, report->n,
 		report->vms, report->counted - view->shown, report->n - view->n);
 	render_losses(out, report);
-	if (view->total && unaccounted)
+	if (report->quiet && unaccounted)
 		fprintf(out,
 			"unaccounted %" PRId64 ": rows and losses do not add up to what was "
 			"handled; please report this\n",
