@@ -31,6 +31,14 @@ lock() {
 
 series() { [[ ! -e $Q_DIR/series ]] || sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$Q_DIR/series"; }
 
+# The files that the series names.
+named() {
+	local name
+	while read -r name; do
+		sed -nE 's,^(--- a|\+\+\+ b)/,,p' "$Q_DIR/$name"
+	done < <(series) | sort -u
+}
+
 # What the queue holds, as one hash: the same hash, the same commits.
 queue_hash() {
 	local name

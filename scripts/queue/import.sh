@@ -78,16 +78,26 @@ read_patch() {
 	} | git stripspace >"$tmp/message"
 }
 
+# The value of the first line "$1: value" in message file $2.
+trailer() { sed -n "s/^$1: //p" "$2" | head -1; }
+
 # Import the series onto the base in a temporary index; $tip is the last commit.
-# Nothing but objects is written. Offsets are printed, fuzz does not exist.
+# Nothing but objects is written. Offsets are printed, fuzz does not exist. With
+# "parts", in place of "whole", only the files that the series names are there, which is faster.
 import_series() {
 	local name tmp index tree P_name P_email P_date P_subject
+	local -a files
 	tmp=$(mktemp -d)
 	# shellcheck disable=SC2064 # the name is wanted as it is now
 	trap "rm -rf '$tmp'" EXIT
 	index=$tmp/index
 	tip=$(git rev-parse 'base^{commit}')
-	GIT_INDEX_FILE=$index git read-tree "$tip"
+	if [[ $1 == parts ]]; then
+		mapfile -t files < <(named)
+		git ls-tree -r "$tip" -- "${files[@]}" | GIT_INDEX_FILE=$index git update-index --index-info
+	else
+		GIT_INDEX_FILE=$index git read-tree "$tip"
+	fi
 	while read -r name; do
 		read_patch "$name" "$tmp"
 		[[ -s $tmp/diff ]] || die "$name: holds no diff"
@@ -113,7 +123,7 @@ import_series() {
 # The same from another directory.
 import_from() {
 	local Q_DIR=$1
-	import_series
+	import_series whole
 }
 
 do_apply() {
@@ -126,7 +136,7 @@ do_apply() {
 		say "patches: $(series | wc -l) patches are applied already"
 		return
 	fi
-	import_series
+	import_series whole
 	before=$(git rev-parse HEAD)
 	if [[ $discard == 1 ]]; then
 		git rebase --quit 2>/dev/null || true

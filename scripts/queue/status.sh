@@ -23,10 +23,15 @@ do_status() {
 	fi
 	say "patches  $(series | wc -l)"
 	tmp=$(mktemp -d)
+	printf '\n%-63s %5s %5s %5s  %-55s %s\n' PATCH FILES + - 'ROW OF 2019' TEST
 	while read -r name; do
 		read_patch "$name" "$tmp"
-		printf '  %-62s %s\n' "$name" \
-			"$(grep -c '^+' <(grep -v '^+++' "$tmp/diff"))+ $(grep -c '^-' <(grep -v '^---' "$tmp/diff"))-"
+		printf '%-63s %5s %5s %5s  %-55s %s\n' "${name%.patch}" \
+			"$(grep -c '^diff ' "$tmp/diff" || true)" \
+			"$(grep -c '^+' <(grep -v '^+++' "$tmp/diff") || true)" \
+			"$(grep -c '^-' <(grep -v '^---' "$tmp/diff") || true)" \
+			"$(trailer Series-2019 "$tmp/message")" \
+			"$(table | awk -F '\t' -v p="$P_subject" '$1 == p { gsub(/`/, "", $3); print $3 }')"
 	done < <(series)
 	rm -rf "$tmp"
 }

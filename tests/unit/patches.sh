@@ -140,7 +140,10 @@ sed -i '$d' "$tmp/queue/checkpatch.ignore"
 cp "$tmp/queue/$new" "$tmp/queue/stray.patch"
 expect 1 check
 printed 'stray.patch: not listed'
-rm "$tmp/queue/stray.patch"
+mv "$tmp/queue/stray.patch" "$tmp/queue/stray.patch.orig"
+expect 1 check
+printed 'stray.patch.orig: not listed'
+rm "$tmp/queue/stray.patch.orig"
 for line in '^From: ' '^Subject: .*' '^Signed-off-by: ' '^Series-2019: ' '^Date: '; do
 	sed -i "s/$line/Nothing: /" "$tmp/queue/$new"
 	expect 1 check

@@ -126,6 +126,16 @@ LIST
 printed "not run: mid failed"
 say "a test alone runs with what it needs, and not if that failed"
 
+expect 0 "2 passed, 0 failed, 0 skipped" -n last mid <<'LIST'
+first | fast | 9 | - | false | is not named
+mid | fast | 9 | first | true | passes
+last | fast | 1 | mid | true | needs mid
+LIST
+[[ $(grep -n 'mid .*passed' "$tmp/out" | head -1 | cut -d: -f1) -lt \
+   $(grep -n 'last .*passed' "$tmp/out" | head -1 | cut -d: -f1) ]] || fail "not in order"
+expect 2 "tests/run: -n: name the tests to run" -n <<<'one | fast | 9 | - | true | passes'
+say "-n: only the tests named"
+
 expect 2 "tests/run: $tmp/list: tests need one another in a circle" <<'LIST'
 a | fast | 9 | b | true | x
 b | fast | 9 | a | true | x
