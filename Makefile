@@ -30,12 +30,20 @@ prefix ?= $(PREFIX)
 sbindir ?= $(prefix)/sbin
 mandir ?= $(prefix)/share/man
 
+# Counting takes BPF programs; showing a recording again (-r) does not. Without what they are made
+# with, the tools are built for replay only. REPLAY_ONLY=1 chooses that, REPLAY_ONLY=0 insists on all.
+LIVE_TOOLS := $(CLANG) $(LLVM_STRIP) $(BPFTOOL) /usr/include/bpf/libbpf.h /usr/include/libelf.h
+ifndef REPLAY_ONLY
+REPLAY_ONLY := $(shell scripts/setup --need $(LIVE_TOOLS) >/dev/null 2>&1 || echo 1)
+endif
+replay_only := $(filter-out 0,$(REPLAY_ONLY))
+
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition \
 	-Wshadow -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	$(if $(WERROR),-Werror)
-CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iuser/lib -Iuser -Ibpf -I$(BUILD)/bpf -MMD -MP
-LIBS := -lbpf -lelf -lz
+CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE $(if $(replay_only),-DREPLAY_ONLY) -Iuser/lib -Iuser -Ibpf -I$(BUILD)/bpf -MMD -MP
+LIBS := $(if $(replay_only),,-lbpf -lelf) -lz
 
 # The kernel's types come from the programs themselves (preserve_access_index);
 # only uapi headers are included, and asm/ of those is a multiarch directory.
@@ -50,13 +58,15 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-p
 
 # One .c in user/ is one tool; what tools share is in user/lib/.
 TOOLS := $(patsubst user/%.c,%,$(wildcard user/*.c))
-LIB_SOURCES := $(sort $(shell find user/lib -name '*.c' 2>/dev/null))
+# user/lib/live/ is what needs BPF programs or libbpf.
+LIB_SOURCES := $(filter-out $(if $(replay_only),user/lib/live/%), \
+	$(sort $(shell find user/lib -name '*.c' 2>/dev/null)))
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 BPF_TESTS := $(patsubst tests/bpf/%.c,%,$(wildcard tests/bpf/*.c))
 # init and l2-init are made by scripts/vm and scripts/l2, which put them into initramfs files.
 VM_PROGRAMS := $(filter-out init l2-init,$(patsubst tests/vm/%.c,%,$(wildcard tests/vm/*.c)))
-MAN_SOURCES := $(wildcard man/*.scd)
+MAN_SOURCES := $(if $(replay_only),,$(wildcard man/*.scd))
 
 TOOL_FILES := $(TOOLS:%=$(OUT)/%)
 TOOL_LINKS := $(TOOLS:%=$(BUILD)/%)
@@ -71,18 +81,22 @@ FLAGS := $(OUT)/flags $(if $(WERROR),$(OUT)/werror)
 note-werror = $(if $(WERROR),,@rm -f $(OUT)/werror)
 
 .PHONY: all
-all: $(TOOL_LINKS) $(VM_FILES) $(MAN_FILES) ##@ 30 s @ the tools, in build/, and the programs for the lab
+all: $(TOOL_LINKS) $(MAN_FILES) $(if $(replay_only),replay-only,$(VM_FILES)) ##@ 30 s @ the tools, in build/, and the programs for the lab
+
+.PHONY: replay-only
+replay-only: $(TOOL_LINKS)
+	@echo "built for replay only: no man pages, no programs for the lab"
+	@scripts/setup --need $(LIVE_TOOLS) || true
 
 .PHONY: tests
 tests: $(UNIT_FILES) $(BPF_TEST_FILES) ##@ 30 s @ the test programs, in build/ARCH/tests/
 
 # ---- BPF ----------------------------------------------------------------------
 
-BPF_TOOLS := $(CLANG) $(LLVM_STRIP) $(BPFTOOL) /usr/include/bpf/libbpf.h
-NATIVE_TOOLS := $(CC) /usr/include/bpf/libbpf.h /usr/include/libelf.h /usr/include/zlib.h
+NATIVE_TOOLS := $(CC) /usr/include/zlib.h $(if $(replay_only),,$(LIVE_TOOLS))
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile $(FLAGS)
-	@scripts/setup --need $(BPF_TOOLS)
+	@scripts/setup --need $(LIVE_TOOLS)
 	@mkdir -p $(@D)
 	$(note-werror)
 	$(call do,BPF)$(CLANG) $(BPF_CFLAGS) -MT $@ -MF $(@:.o=.d) -c $< -o $@
@@ -94,7 +108,7 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 # ---- user space ----------------------------------------------------------------
 
 # Skeletons first: before the first build no .d file says who includes them.
-$(OUT)/obj/%.o: %.c Makefile $(FLAGS) | $(SKELETONS)
+$(OUT)/obj/%.o: %.c Makefile $(FLAGS) | $(if $(replay_only),,$(SKELETONS))
 	@scripts/setup --need $(NATIVE_TOOLS)
 	@mkdir -p $(@D)
 	$(note-werror)

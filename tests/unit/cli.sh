@@ -57,7 +57,11 @@ expect 2 "pid '12x' is not a whole number" "$tool" -p 12x
 expect 2 "rows '-1' is not a whole number" "$tool" -n -1
 expect 2 "sites '99999999' is not a whole number" "$tool" --sites 99999999
 expect 2 "--once and COUNT 3 contradict" "$tool" --once 1 3
-expect 2 "--force overwrites the file of -O" "$tool" --force
+expect 2 "--force overwrites the file of -O or -w, but there is neither" "$tool" --force
+expect 2 "INTERVAL is of counting, and -r shows" "$tool" -r file 1
+expect 2 "-d is of counting, and -r shows" "$tool" -r file -d 1
+expect 2 "-w is of counting, and -r shows" "$tool" -r file -w other
+expect 2 "--sites is of counting, and -r shows" "$tool" --sites 3 -r file
 say "usage: exit 2 and the reason"
 
 # Beyond PID_MAX_LIMIT less one there is no process.

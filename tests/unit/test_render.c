@@ -180,7 +180,6 @@ static void test_losses(void **state)
 	struct view v = view(true);
 	cleanup_free char *text = NULL;
 
-
 	lossy.losses.n[LOSS_MAP_FULL] = 5;
 	lossy.losses.n[LOSS_NESTED] = 2;
 	lossy.losses.n[LOSS_STACK] = 3;

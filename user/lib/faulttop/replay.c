@@ -26,9 +26,16 @@ static int refuse(const struct app *app, const char *why)
 	return EXIT_RUNTIME;
 }
 
+static int refuse_empty(const struct app *app, const char *why)
+{
+	fprintf(stderr, TOOL ": %s: %s, before its first snapshot\n", app->options.replay, why);
+	return EXIT_RUNTIME;
+}
+
 static int open_recording(const struct app *app, struct replay **ret_replay)
 {
 	FILE *file = fopen(app->options.replay, "re");
+	int err = -EINVAL;
 	char why[FLR_WHY];
 	struct stat stat;
 
@@ -41,10 +48,12 @@ static int open_recording(const struct app *app, struct replay **ret_replay)
 	/* it is read twice */
 	if (!S_ISREG(stat.st_mode))
 		snprintf(why, sizeof(why), "not a regular file; copy the recording to one");
-	else if (!replay__open(file, ret_replay, why))
+	else
+		err = replay__open(file, ret_replay, why);
+	if (!err)
 		return EXIT_FINE;
 	fclose(file);
-	return refuse(app, why);
+	return err == -ENODATA ? refuse_empty(app, why) : refuse(app, why);
 }
 
 /* A spoilt file is refused before any of it is shown. */
@@ -65,11 +74,8 @@ static int survey_snapshots(const struct app *app, struct replay *replay, struct
 	}
 	if (got && got != -ENODATA)
 		return refuse(app, why);
-	if (!survey->snapshots) {
-		strncat(why, ", and there is no whole snapshot in it",
-			sizeof(why) - strlen(why) - 1);
-		return refuse(app, why);
-	}
+	if (!survey->snapshots)
+		return refuse_empty(app, why);
 	survey->cut_off = got;
 	if (survey->cut_off)
 		fprintf(stderr, TOOL ": %s: %s: what came after its first %.3f s is missing\n",
@@ -229,3 +235,13 @@ int replay_run(struct app *app)
 	replay__free(replay);
 	return code;
 }
+
+#ifdef REPLAY_ONLY
+int replay_only(void)
+{
+	fputs(TOOL ": this build can only replay (-r FILE): it was made without clang, bpftool or "
+		   "libbpf; run sudo scripts/setup and make again\n",
+	      stderr);
+	return EXIT_LACKING;
+}
+#endif
