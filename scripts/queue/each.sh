@@ -80,7 +80,7 @@ compile_touched() {
 
 check_compile() {
 	local outcome
-	for_each each compile_touched "$Q_DIR"/config/{lab,isolation,compile}.config
+	for_each each compile_touched "$Q_DIR"/config/{lab,isolation,boot,compile}.config
 }
 
 # ---- builds and boots -------------------------------------------------------
