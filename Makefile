@@ -207,7 +207,7 @@ check-list: ##@ 0 s @ names, tiers and needs of the tests and what each shows
 	@tests/run -l
 
 .PHONY: patches-check
-patches-check: ##@ 2 min cold, 10 s warm @ the patch queue: headers, zero fuzz, checkpatch
+patches-check: ##@ 1 min cold, 10 s warm @ the patch queue: headers, zero fuzz, checkpatch
 	@scripts/patches kernel check
 
 # ---- the rest -------------------------------------------------------------------

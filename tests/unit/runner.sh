@@ -38,6 +38,10 @@ not_printed hidden
 grep -q hidden "$tmp/logs/quick.log" || fail "no log is kept"
 say "passes, logs, fastest first, tiers"
 
+expect 0 "1 passed, 0 failed, 0 skipped" <<<'one | fast | 9 | - | echo "tool: WARNING: look here"; echo "tool: WARNING: second" | passes'
+[[ $(grep -cE '^.*one +passed.*[ (]tool: WARNING: look here' "$tmp/out") == 2 ]] || fail "the warning is not shown, twice"
+say "the warning of a test that passes is shown"
+
 for tier in fast ci; do
 	for promise in 0 9; do
 		CHECK_PROMISE=$promise expect 0 "1 passed, 0 failed, 0 skipped" -t $tier <<-'LIST'
