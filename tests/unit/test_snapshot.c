@@ -99,6 +99,49 @@ static void test_interval(void **state)
 	report__fini(&report);
 }
 
+/* Counts from zero, rates of what came last; a row that was quiet stays, and is slowest. */
+static void test_since(void **state)
+{
+	struct site first[] = { site(7, 0x20, 0x5000, 1, 5) };
+	struct site second[] = { site(7, 0x10, 0x5000, 1, 10), site(7, 0x20, 0x5000, 1, 5),
+				 site(7, 0x20, 0x5000, 2, 1) };
+	struct site third[] = { site(7, 0x05, 0x5000, 1, 4), site(7, 0x10, 0x5000, 1, 10),
+				site(7, 0x20, 0x5000, 1, 8), site(7, 0x20, 0x5000, 2, 2) };
+	struct snapshot zero = snapshot(first, 1, 5), last = snapshot(second, 3, 16),
+			now = snapshot(third, 4, 24);
+	struct report report;
+
+	zero.ns = NS;
+	last.ns = 3 * NS;
+	last.losses.n[LOSS_MAP_FULL] = 7;
+	now.losses.n[LOSS_MAP_FULL] = 7;
+	assert_int_equal(report__init_since(&report, &zero, &last, &now), 0);
+	assert_int_equal(report.to_ns - report.from_ns, 4 * NS);
+	assert_int_equal(report.recent_ns, 2 * NS);
+	/* what was lost since zero stays in sight */
+	assert_int_equal(report.missed, 7);
+	report__sort(&report, SORT_RATE);
+	assert_int_equal(report.n, 3);
+	/* equal rates: the higher count first, then the lower ip */
+	assert_int_equal(report.rows[0].ip, 0x20);
+	assert_int_equal(report.rows[0].count, 5);
+	assert_int_equal(report.rows[0].recent, 4);
+	assert_int_equal(report.rows[1].ip, 0x05);
+	assert_int_equal(report.rows[1].recent, 4);
+	assert_int_equal(report.rows[2].ip, 0x10);
+	assert_int_equal(report.rows[2].count, 10);
+	assert_int_equal(report.rows[2].recent, 0);
+	report__reverse(&report);
+	assert_int_equal(report.rows[0].ip, 0x10);
+	assert_int_equal(report.rows[1].ip, 0x05);
+	assert_int_equal(report.rows[2].ip, 0x20);
+	report__fini(&report);
+	assert_int_equal(report__init_since(&report, &now, &now, &now), 0);
+	assert_int_equal(report.n, 0);
+	report__reverse(&report);
+	report__fini(&report);
+}
+
 static void test_many_exits(void **state)
 {
 	struct site sites[ROW_EXITS + 3];
@@ -154,7 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merge),	   cmocka_unit_test(test_interval),
 		cmocka_unit_test(test_many_exits), cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_sort_names),
+		cmocka_unit_test(test_sort_names), cmocka_unit_test(test_since),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

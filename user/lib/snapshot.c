@@ -192,6 +192,7 @@ static void row_add(struct row *row, const struct site *site, uint64_t count)
 	const struct fl_site *value = &site->value;
 
 	row->count += count;
+	row->recent += count;
 	if (value->address_min < row->address_min)
 		row->address_min = value->address_min;
 	if (value->address_max > row->address_max)
@@ -235,6 +236,7 @@ int report__init(struct report *ret_report, const struct snapshot *before,
 	};
 	const struct site *last = NULL;
 
+	report.recent_ns = report.to_ns - report.from_ns;
 	report.cost.ns -= before->cost.ns;
 	report.cost.runs -= before->cost.runs;
 	report.missed = losses_events(&report.losses);
@@ -257,6 +259,29 @@ int report__init(struct report *ret_report, const struct snapshot *before,
 	return 0;
 }
 
+int report__init_since(struct report *ret_report, const struct snapshot *zero,
+		       const struct snapshot *last, const struct snapshot *now)
+{
+	struct report recent, all;
+	int err;
+
+	err = report__init(&recent, last, now);
+	if (err)
+		return err;
+	err = report__init(&all, zero, now);
+	/* both are in the order of the sites, and each recent row is in both */
+	for (size_t i = 0, j = 0; !err && i < all.n; i++) {
+		bool is_recent = j < recent.n && !row_place_cmp(&recent.rows[j], &all.rows[i]);
+
+		all.rows[i].recent = is_recent ? recent.rows[j++].count : 0;
+	}
+	all.recent_ns = recent.recent_ns;
+	report__fini(&recent);
+	if (!err)
+		*ret_report = all;
+	return err;
+}
+
 void report__fini(struct report *report)
 {
 	free(report->rows);
@@ -271,8 +296,8 @@ int64_t report__unaccounted(const struct report *report)
 	       (report->lost_of_all ? report->lost_in_vms : lost);
 }
 
-/* Every order ends in the same total one, so that equal rows do not jump about. */
-static int place_cmp(const struct row *a, const struct row *b)
+/* Every order ends in this total one, so that equal rows do not jump about. */
+int row_place_cmp(const struct row *a, const struct row *b)
 {
 	int diff = CMP(a->pid, b->pid);
 
@@ -286,7 +311,15 @@ static int count_cmp(const void *a, const void *b)
 	const struct row *x = a, *y = b;
 	int diff = CMP(y->count, x->count);
 
-	return diff ? diff : place_cmp(x, y);
+	return diff ? diff : row_place_cmp(x, y);
+}
+
+static int rate_cmp(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int diff = CMP(y->recent, x->recent);
+
+	return diff ? diff : count_cmp(x, y);
 }
 
 static int vm_cmp(const void *a, const void *b)
@@ -327,7 +360,7 @@ static const struct {
 	int (*cmp)(const void *a, const void *b);
 } sorts[SORT_MAX] = {
 	[SORT_COUNT] = { "count", count_cmp },
-	[SORT_RATE] = { "rate", count_cmp },
+	[SORT_RATE] = { "rate", rate_cmp },
 	[SORT_VM] = { "vm", vm_cmp },
 	[SORT_IP] = { "ip", ip_cmp },
 	[SORT_ADDRESS] = { "address", address_cmp },
@@ -345,6 +378,11 @@ int row_sort_parse(const char *name, enum row_sort *ret_sort)
 	return -EINVAL;
 }
 
+const char *row_sort_name(enum row_sort sort)
+{
+	return sorts[sort].name;
+}
+
 const char *row_sort_names(void)
 {
 	return "count, rate, vm, ip, address, last";
@@ -353,4 +391,14 @@ const char *row_sort_names(void)
 void report__sort(struct report *report, enum row_sort sort)
 {
 	qsort(report->rows, report->n, sizeof(*report->rows), sorts[sort].cmp);
+}
+
+void report__reverse(struct report *report)
+{
+	for (size_t i = 0, j = report->n; i + 1 < j; i++) {
+		struct row row = report->rows[i];
+
+		report->rows[i] = report->rows[--j];
+		report->rows[j] = row;
+	}
 }

@@ -80,12 +80,17 @@ struct row_exit {
 	uint64_t count;
 };
 
+/* row.error_bits: page-fault error codes, arch/x86/include/asm/trap_pf.h */
+#define ROW_ERROR_WRITE (1 << 1)
+#define ROW_ERROR_FETCH (1 << 4)
+
 /* One VM, instruction and page: over all VM-exit reasons. */
 struct row {
 	uint32_t pid, vm;
 	char comm[COMM_SIZE]; /* "": not known */
 	uint64_t ip, page;
 	uint64_t count;
+	uint64_t recent; /* of count: in the report's last recent_ns */
 	uint64_t address_min, address_max; /* since arming, as are the fields to error_bits */
 	uint64_t first_ns, last_ns;
 	uint64_t vcpus, error_bits;
@@ -97,6 +102,7 @@ struct row {
 
 struct report {
 	uint64_t from_ns, to_ns;
+	uint64_t recent_ns; /* row.recent and rates are over this last part of it */
 	uint64_t to_real_ns;
 	struct row *rows; /* only those with a fault in the interval */
 	size_t n;
@@ -112,18 +118,26 @@ struct report {
 	bool cut_off; /* of a recording that is not whole: what was lost besides is not known */
 };
 
-/* SORT_RATE is SORT_COUNT by the name of the column next to it */
+/* SORT_RATE is SORT_COUNT where recent is all of the report */
 enum row_sort { SORT_COUNT, SORT_RATE, SORT_VM, SORT_IP, SORT_ADDRESS, SORT_LAST, SORT_MAX };
 
 /* "count" and so on; -EINVAL */
 int row_sort_parse(const char *name, enum row_sort *ret_sort);
+const char *row_sort_name(enum row_sort sort);
 /* "count, vm, ..." */
 const char *row_sort_names(void);
+/* By pid, VM, ip and page, which together are a row's name: < 0, 0, > 0. */
+int row_place_cmp(const struct row *a, const struct row *b);
 
 /* What came between the two; before may be empty (all zero): everything. 0 or -ENOMEM. */
 int report__init(struct report *ret_report, const struct snapshot *before,
 		 const struct snapshot *now);
+/* As that, from zero; rates are of what came after last, which is not before zero. */
+int report__init_since(struct report *ret_report, const struct snapshot *zero,
+		       const struct snapshot *last, const struct snapshot *now);
+/* Rows that are equal by the key are always in the same order. */
 void report__sort(struct report *report, enum row_sort sort);
+void report__reverse(struct report *report);
 void report__fini(struct report *report);
 
 /*

@@ -58,17 +58,21 @@ static int resolve_stack(const struct resolver *resolver, struct view_row *view)
 	return 0;
 }
 
+static void resolve_site(const struct resolver *resolver, const struct row *row,
+			 struct view_row *view)
+{
+	print_function(resolver, row->ip, view->site);
+	if (find_function(resolver, row->ip, &view->function))
+		view->function_offset = row->ip - view->function.address;
+	region_decode(&resolver->layout, resolver->ksyms, row->address_min, &view->region);
+	region_print(&view->region, view->object, sizeof(view->object));
+}
+
 static int resolve(const struct resolver *resolver, const struct row *row, struct view_row *view)
 {
 	view->row = row;
 	memcpy(view->comm, row->comm, sizeof(view->comm));
-	print_function(resolver, row->ip, view->site);
-	if (find_function(resolver, row->ip, &view->function))
-		view->function_offset = row->ip - view->function.address;
-	else
-		view->function = (struct ksym){};
-	region_decode(&resolver->layout, resolver->ksyms, row->address_min, &view->region);
-	region_print(&view->region, view->object, sizeof(view->object));
+	resolve_site(resolver, row, view);
 	for (unsigned int i = 0; i < row->n_exits; i++)
 		exitnames__print(resolver->exits, row->exits[i].isa, row->exits[i].reason,
 				 view->exits[i], sizeof(view->exits[i]));
@@ -88,11 +92,18 @@ void resolver__ask(const struct resolver *resolver, const struct site *site)
 		find_function(resolver, stack->frames[i], &sym);
 }
 
-int view__init(struct view *ret_view, const struct report *report, const struct resolver *resolver,
-	       uint32_t max_rows, bool total)
+bool view_matches(const struct resolver *resolver, const struct row *row, const char *text)
 {
-	struct view view = { .report = report, .resolver = resolver, .total = total };
-	size_t n = max_rows && max_rows < report->n ? max_rows : report->n;
+	struct view_row view = {};
+
+	resolve_site(resolver, row, &view);
+	return strcasestr(view.site, text) || strcasestr(view.object, text);
+}
+
+int view__init_part(struct view *ret_view, const struct report *report,
+		    const struct resolver *resolver, const struct row *rows, size_t n)
+{
+	struct view view = { .report = report, .resolver = resolver };
 
 	view.time.tv_sec = report->to_real_ns / NSEC_PER_SEC;
 	view.time.tv_nsec = report->to_real_ns % NSEC_PER_SEC;
@@ -100,14 +111,25 @@ int view__init(struct view *ret_view, const struct report *report, const struct 
 	if (!view.rows)
 		return -ENOMEM;
 	while (view.n < n) {
-		if (resolve(resolver, &report->rows[view.n], &view.rows[view.n])) {
+		if (resolve(resolver, &rows[view.n], &view.rows[view.n])) {
 			view__fini(&view);
 			return -ENOMEM;
 		}
-		view.shown += report->rows[view.n++].count;
+		view.shown += rows[view.n++].count;
 	}
 	*ret_view = view;
 	return 0;
+}
+
+int view__init(struct view *ret_view, const struct report *report, const struct resolver *resolver,
+	       uint32_t max_rows, bool total)
+{
+	size_t n = max_rows && max_rows < report->n ? max_rows : report->n;
+	int err = view__init_part(ret_view, report, resolver, report->rows, n);
+
+	if (!err)
+		ret_view->total = total;
+	return err;
 }
 
 void view__fini(struct view *view)
@@ -123,6 +145,13 @@ double view__seconds(const struct view *view)
 	uint64_t ns = view->report->to_ns - view->report->from_ns;
 
 	return (ns ? ns : 1) / 1e9;
+}
+
+double view__rate(const struct view *view, const struct row *row)
+{
+	uint64_t ns = view->report->recent_ns;
+
+	return row->recent * 1e9 / (ns ? ns : 1);
 }
 
 void view__time(const struct view *view, char buf[40])

@@ -74,10 +74,18 @@ void resolver__ask(const struct resolver *resolver, const struct site *site);
 /* Resolves the first max_rows rows (0: all) of a sorted report. 0 or -ENOMEM. */
 int view__init(struct view *ret_view, const struct report *report, const struct resolver *resolver,
 	       uint32_t max_rows, bool total);
+/* As that, n rows of the report's from rows on, of an interval. */
+int view__init_part(struct view *ret_view, const struct report *report,
+		    const struct resolver *resolver, const struct row *rows, size_t n);
 void view__fini(struct view *view);
 
-/* seconds, at least 1 ns: rates are over this */
+/* Whether the row's function or object, as they are shown, contain the text, in whatever case. */
+bool view_matches(const struct resolver *resolver, const struct row *row, const char *text);
+
+/* seconds, at least 1 ns: counts are over this */
 double view__seconds(const struct view *view);
+/* faults a second, of late: see report.recent_ns */
+double view__rate(const struct view *view, const struct row *row);
 
 /* RFC 3339, UTC, microseconds */
 void view__time(const struct view *view, char buf[40]);

@@ -3,9 +3,6 @@
 #include "render.h"
 
 #define SCHEMA 1
-/* page-fault error code, arch/x86/include/asm/trap_pf.h */
-#define ERROR_WRITE (1 << 1)
-#define ERROR_FETCH (1 << 4)
 
 static void render_head(struct jsonw *json, const struct view *view, const char *type)
 {
@@ -48,8 +45,8 @@ static void render_object(struct jsonw *json, const struct view_row *row)
 	jsonw_hex(json, "offset", row->region.offset);
 	if (row->region.cpu >= 0)
 		jsonw_int(json, "cpu", row->region.cpu);
-	jsonw_bool(json, "write", row->row->error_bits & ERROR_WRITE);
-	jsonw_bool(json, "fetch", row->row->error_bits & ERROR_FETCH);
+	jsonw_bool(json, "write", row->row->error_bits & ROW_ERROR_WRITE);
+	jsonw_bool(json, "fetch", row->row->error_bits & ROW_ERROR_FETCH);
 	jsonw_hex(json, "error_bits", row->row->error_bits);
 }
 

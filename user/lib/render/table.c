@@ -52,7 +52,7 @@ static void fill(const struct view *view, const struct view_row *row, int limit,
 	snprintf(line->cell[COLUMN_VM], TABLE_CELL, "%u:%u%s%s%s", r->pid, r->vm, comm ? "(" : "",
 		 comm ? row->comm : "", comm ? ")" : "");
 	snprintf(line->cell[COLUMN_COUNT], TABLE_CELL, "%" PRIu64, r->count);
-	snprintf(line->cell[COLUMN_RATE], TABLE_CELL, "%.1f", r->count / view__seconds(view));
+	snprintf(line->cell[COLUMN_RATE], TABLE_CELL, "%.1f", view__rate(view, r));
 	snprintf(line->cell[COLUMN_SHARE], TABLE_CELL, "%.1f%%",
 		 100.0 * r->count / view->report->counted);
 	print_exit(row, line->cell[COLUMN_EXIT]);

@@ -64,22 +64,27 @@ static void render_cost(FILE *out, const struct view *view)
 	fprintf(out, "%.3f s of CPU for this process so far\n", cost->cpu_us / 1e6);
 }
 
-static void render_foot(FILE *out, const struct view *view, const struct text_style *style)
+void render_counts(FILE *out, const struct view *view, const struct text_style *style)
 {
 	const struct report *report = view->report;
+	const char *scope = view->total ? "total" : "interval";
 	int64_t unaccounted = report__unaccounted(report);
 
 	fprintf(out,
 		"%s %.3f s: faults %" PRIu64 ", sites %zu, VMs %zu; not shown: faults %" PRIu64
 		", sites %zu\n",
-		view->total ? "total" : "interval", view__seconds(view), report->counted, report->n,
-		report->vms, report->counted - view->shown, report->n - view->n);
+		style->scope ? style->scope : scope, view__seconds(view), report->counted,
+		report->n, report->vms, report->counted - view->shown, report->n - view->n);
 	render_losses(out, report);
 	if (report->quiet && unaccounted)
 		fprintf(out,
 			"unaccounted %" PRId64 ": rows and losses do not add up to what was "
 			"handled; please report this\n",
 			unaccounted);
+}
+
+void render_platform(FILE *out, const struct view *view, const struct text_style *style)
+{
 	if (style->stats)
 		render_cost(out, view);
 	fprintf(out, "platform: %s%s%s\n", view->resolver->platform,
@@ -95,5 +100,6 @@ void render_text(FILE *out, const struct view *view, const struct text_style *st
 		fprintf(out, "%s\n", time);
 	}
 	render_table(out, view, style);
-	render_foot(out, view, style);
+	render_counts(out, view, style);
+	render_platform(out, view, style);
 }
