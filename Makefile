@@ -43,7 +43,7 @@ WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wold-style-d
 	-Wshadow -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	$(if $(WERROR),-Werror)
 CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE $(if $(replay_only),-DREPLAY_ONLY) -Iuser/lib -Iuser -Ibpf -I$(BUILD)/bpf -MMD -MP
-LIBS := $(if $(replay_only),,-lbpf -lelf) -lz
+LIBS := $(if $(replay_only),,-lbpf -lelf) -lz -lncursesw -ltinfo
 
 # The kernel's types come from the programs themselves (preserve_access_index);
 # only uapi headers are included, and asm/ of those is a multiarch directory.
@@ -93,7 +93,7 @@ tests: $(UNIT_FILES) $(BPF_TEST_FILES) ##@ 30 s @ the test programs, in build/AR
 
 # ---- BPF ----------------------------------------------------------------------
 
-NATIVE_TOOLS := $(CC) /usr/include/zlib.h $(if $(replay_only),,$(LIVE_TOOLS))
+NATIVE_TOOLS := $(CC) /usr/include/zlib.h /usr/include/ncurses.h $(if $(replay_only),,$(LIVE_TOOLS))
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile $(FLAGS)
 	@scripts/setup --need $(LIVE_TOOLS)

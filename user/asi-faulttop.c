@@ -11,5 +11,6 @@ int main(int argc, char **argv)
 		return print_schema();
 	if (app.options.check)
 		return live_check();
+	settle_terminal(&app.options);
 	return app.options.replay ? replay_run(&app) : live_run(&app);
 }

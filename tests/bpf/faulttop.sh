@@ -3,20 +3,9 @@
 #
 # The whole tool, live, on a kernel without ASI: built from its own sources, but
 # for the tracepoint that its program hangs on (tests/bpf/standin). What it says
-# must be what was done to it. In a mount namespace of its own, with a tracefs
-# that claims the tracepoint. Needs root.
+# must be what was done to it. Needs root.
 
-set -euo pipefail
-
-repo=$(cd "$(dirname "$0")/../.." && pwd)
-export PATH=$PATH:/usr/sbin:/sbin
-if ((EUID != 0)); then
-	echo "needs root"
-	exit 77
-fi
-if [[ -z ${FAULTTOP_INSIDE:-} ]]; then
-	FAULTTOP_INSIDE=1 exec unshare --mount "$0" "$@"
-fi
+. "$(dirname "$0")/standin/lib.sh"
 
 tmp=$(mktemp -d)
 pid=
@@ -36,34 +25,9 @@ touch "$tmp/out" "$tmp/err"
 
 # ---- build ---------------------------------------------------------------------
 
-standin=$repo/tests/bpf/standin
-(
-	cd "$repo"
-	clang -target bpf -mcpu=v3 -O2 -g -Wall -D__TARGET_ARCH_x86 -Ibpf \
-		-idirafter "/usr/include/$(gcc -print-multiarch)" \
-		-c "$standin/standin.bpf.c" -o "$tmp/asi_fault.bpf.o"
-	llvm-strip -g "$tmp/asi_fault.bpf.o"
-	bpftool gen skeleton "$tmp/asi_fault.bpf.o" name asi_fault >"$tmp/asi_fault.skel.h"
-	cp build/bpf/kpeek.skel.h "$tmp/"
-	mapfile -t sources < <(find user/lib -name '*.c')
-	gcc -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
-		-Ibpf -Iuser/lib -I"$tmp" \
-		user/asi-faulttop.c "${sources[@]}" "$standin/fail.c" -Wl,--wrap=write \
-		-o "$tmp/asi-faulttop" -lbpf -lelf -lz
-	gcc -std=gnu11 -D_GNU_SOURCE -I"$standin" "$standin/fault.c" -o "$tmp/fault"
-)
+standin_build "$tmp"
+standin_mount "$tmp"
 
-mount -t tracefs tracefs /sys/kernel/tracing
-format=/sys/kernel/tracing/events/kvm/kvm_exit/format
-cp "$format" "$tmp/format" 2>/dev/null || : >"$tmp/format"
-mount -t tmpfs tmpfs /sys/kernel/tracing
-mkdir -p /sys/kernel/tracing/events/asi/asi_fault "${format%/*}"
-[[ ! -s $tmp/format ]] || cp "$tmp/format" "$format"
-mount -t tmpfs tmpfs /sys/module
-mkdir -p /sys/module/kvm/parameters
-echo Y >/sys/module/kvm/parameters/address_space_isolation
-
-symbol() { awk -v name="$1" '$3 == name { print "0x" $1; exit }' /proc/kallsyms; }
 a=$(symbol do_exit)
 b=$(symbol vprintk)
 address=0xffff888012345678
@@ -306,64 +270,4 @@ stop 0
 [[ $(head -c 1 "$tmp/file") == "{" ]] || fail "--force does not overwrite"
 say "-O overwrites with --force only, and not for nothing; only its owner reads the file"
 
-# ---- a terminal ----------------------------------------------------------------
-
-# screen EXIT SIGNALS ARGUMENT...: the tool on a terminal of 80x24, faults when it is
-# armed, each signal ("WINCH,INT"; "-" for none) half a second later. What the terminal
-# got is in $tmp/out.
-cat >"$tmp/screen" <<SCREEN
-stty rows 24 cols 80
-sig=\$1
-shift
-"$tool" "\$@" 2>"$tmp/armed" &
-p=\$!
-until grep -q ready "$tmp/armed"; do sleep 0.05; done
-"$tmp/fault" 23 $me 1 0 $address $a $npf
-for s in \${sig//,/ }; do
-	[[ \$s == - ]] || { sleep 0.5; kill "-\$s" \$p; }
-done
-wait \$p
-SCREEN
-screen() {
-	local want=$1 got=0
-	shift
-	rm -f "$tmp/armed"
-	script -qec "bash $tmp/screen $*" /dev/null >"$tmp/out" 2>"$tmp/err" </dev/null || got=$?
-	[[ $got == "$want" ]] || fail "screen $*: exit $got, expected $want"
-	sed -i 's/\r$//' "$tmp/out"
-}
-on=$'\033[?1049h' off=$'\033[?1049l'
-# restored: the alternate screen is left once, and what the terminal gets afterwards
-# is in $tmp/after
-restored() {
-	[[ $(grep -cF "$on" "$tmp/out") == 1 ]] || fail "no alternate screen"
-	[[ $(grep -cF "$off" "$tmp/out") == 1 ]] || fail "the screen is not restored"
-	python3 -c 'import sys; sys.stdout.write(open(sys.argv[1]).read().split(sys.argv[2])[1])' \
-		"$tmp/out" "$off" >"$tmp/after"
-}
-screen 0 - -d 700ms 200ms
-restored
-# live: 80 columns leave out the address and the process's name; the report has both
-grep -qE "$me:1 +23 .* do_exit\+0x0 " "$tmp/out" || fail "the site is not on the screen"
-grep -qE "^$me:1\($comm\) +23 .* do_exit\+0x0 +$address " "$tmp/after" || fail "no row in the report"
-grep -qE '^total .*: faults 23, sites 1' "$tmp/after" || fail "no report after the screen"
-for sig in INT TERM HUP QUIT; do
-	screen 0 $sig 100ms
-	restored
-	grep -qE '^total .*: faults 23, sites 1' "$tmp/after" || fail "SIG$sig: no report"
-done
-# A new size, or coming back, shows again what was there, and does not end the interval.
-drawn() { grep -cE "$me:1 +23 .* do_exit\+0x0 " "$tmp/out" || true; }
-screen 0 WINCH,WINCH,INT 800ms
-restored
-[[ $(drawn) == 2 ]] || fail "a new size does not redraw the interval ($(drawn))"
-screen 0 STOP,CONT,TSTP,CONT,INT 800ms
-[[ $(grep -cF "$on" "$tmp/out") == 2 ]] || fail "^Z and fg: not two alternate screens"
-[[ $(drawn) == 2 ]] || fail "coming back does not redraw the interval ($(drawn))"
-# 128 + SIGABRT; no report, but a terminal that can be used
-screen 134 ABRT 100ms
-restored
-screen 0 - -b -d 300ms 100ms
-! grep -qF "$on" "$tmp/out" || fail "-b uses the alternate screen"
-say "a terminal is redrawn, and put back in order on every way out"
 say "all fine"

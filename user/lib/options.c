@@ -40,8 +40,9 @@ static const char doc[] =
 	"address, touched by which instruction, for which VM, on which VM exit, how often."
 	"\v"
 	"INTERVAL is a time such as 500ms, 2 or 1.5s; COUNT intervals are shown, then the report over "
-	"all of them. Without INTERVAL a terminal is redrawn every second, and anything else gets "
-	"the report only, at the end: ^C, SIGTERM, or -d.\n"
+	"all of them. A terminal without COUNT and -b gets a live screen, redrawn every second or "
+	"INTERVAL: q quits, h shows all keys, / filters, Enter shows all about a row. Anything else "
+	"without INTERVAL gets the report only, at the end: ^C, SIGTERM, or -d.\n"
 	"\n"
 	"EXAMPLES:\n"
 	"  asi-faulttop                   live, until ^C\n"
@@ -174,7 +175,7 @@ static void parse_end(struct parse *parse)
 	if (options->once)
 		options->count = 1;
 	options->live = terminal && !options->batch && !options->count &&
-			options->format == FORMAT_TEXT && !options->replay;
+			options->format == FORMAT_TEXT;
 	if (!options->interval_ns && (options->live || options->once))
 		options->interval_ns = NSEC_PER_SEC;
 	/* that interval is the whole run: its report is made when the figures stand still */
@@ -183,6 +184,7 @@ static void parse_end(struct parse *parse)
 			options->duration_ns = options->interval_ns;
 		options->interval_ns = 0;
 	}
+	options->screen_rows = parse->rows_given ? options->rows : 0;
 	if (!parse->rows_given && options->format == FORMAT_TEXT)
 		options->rows = DEFAULT_ROWS_TEXT;
 }

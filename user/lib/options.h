@@ -14,6 +14,7 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 struct options {
 	uint32_t pid; /* 0: every VMM */
 	uint32_t rows; /* 0: all */
+	uint32_t screen_rows; /* of the live screen; 0: all, as many at a time as it has room for */
 	uint32_t sites; /* 0: the program's default */
 	enum row_sort sort;
 	uint64_t duration_ns; /* 0: until a signal */
@@ -25,7 +26,7 @@ struct options {
 	const char *record, *replay; /* files; NULL: no */
 	bool once;
 	bool stacks, batch, time, force, strict, stats, check, schema, verbose;
-	bool live; /* redraw a terminal in place */
+	bool live; /* on a terminal, with keys */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include "output.h"
 #include "snapshot.h"
 #include "view.h"
+#include "top/top.h"
 
 #define TOOL "asi-faulttop"
 
@@ -15,7 +16,6 @@ struct app {
 	struct resolver resolver;
 	struct session *session;
 	struct snapshot start, last;
-	struct report shown; /* the last interval; rows NULL: none yet */
 	struct output output;
 	struct output recording; /* of -w */
 	struct record *record; /* NULL: none */
@@ -47,6 +47,15 @@ int print_schema(void);
 
 /* Shows a recording again. Returns the exit status. */
 int replay_run(struct app *app);
+
+/*
+ * Whether there is to be a live screen, and colours, on the terminal there is. A screen that was
+ * asked for and cannot be is told of on stderr; what comes instead are tables.
+ */
+void settle_terminal(struct options *options);
+
+/* What the live screen takes from the options, and what is counted from. */
+void app_top(const struct app *app, struct top_config *top);
 
 #ifdef REPLAY_ONLY
 /* Says that this build has no BPF program, and what to do. Returns the exit status. */

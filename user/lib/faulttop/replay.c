@@ -10,6 +10,7 @@
 #include "faulttop/app.h"
 #include "replay.h"
 #include "util.h"
+#include "waiter.h"
 
 /* What a first look at all of the file found. */
 struct survey {
@@ -181,7 +182,7 @@ static int show_all(struct app *app, struct replay *replay, const struct survey 
 		if (replay__next(replay, &now, &flags, why) <= 0)
 			return -EIO;
 		choose(app, replay, &now);
-		if (!(flags & FLR_SNAPSHOT_FINAL) && !app->options.once)
+		if (!(flags & FLR_SNAPSHOT_FINAL) && !app->options.once && !app->options.live)
 			err = show_interval(app, &now);
 		if (flags & FLR_SNAPSHOT_MOVING)
 			*ret_incomplete = true;
@@ -191,6 +192,56 @@ static int show_all(struct app *app, struct replay *replay, const struct survey 
 		app->last = now;
 	}
 	return err;
+}
+
+static void use(struct app *app, const struct replay *replay)
+{
+	app->resolver = *replay__resolver(replay);
+	if (!app->options.stacks)
+		app->resolver.stacks = NULL;
+	app->start = replay__origin(replay)->start;
+}
+
+struct player {
+	struct app *app;
+	struct replay *replay;
+	uint64_t left; /* snapshots */
+};
+
+static int read_recorded(void *arg, struct snapshot *ret_snapshot)
+{
+	struct player *player = arg;
+	char why[FLR_WHY];
+	uint32_t flags;
+
+	if (!player->left)
+		return -ENODATA;
+	/* it was read before: it was changed since */
+	if (replay__next(player->replay, ret_snapshot, &flags, why) <= 0)
+		return -EIO;
+	player->left--;
+	choose(player->app, player->replay, ret_snapshot);
+	return 0;
+}
+
+/* On a terminal: the intervals, at the user's pace. */
+static int replay_play(struct app *app, struct replay *replay, const struct survey *survey)
+{
+	struct player player = { .app = app, .replay = replay, .left = survey->snapshots };
+	struct top_config top = {
+		.read = read_recorded,
+		.arg = &player,
+		.recorded = true,
+		.cut_off = survey->cut_off,
+		.end_ns = UINT64_MAX,
+	};
+	int err;
+
+	use(app, replay);
+	app_top(app, &top);
+	err = waiter_init(true);
+	err = err ? err : top_run(&top);
+	return err ? fail(EXIT_RUNTIME, app->options.replay, err, NULL) : EXIT_FINE;
 }
 
 static int replay_show(struct app *app, struct replay *replay, const struct survey *survey)
@@ -204,12 +255,9 @@ static int replay_show(struct app *app, struct replay *replay, const struct surv
 	code = files_start(app);
 	if (code)
 		return code;
+	use(app, replay);
 	if (app->options.verbose)
 		describe(replay);
-	app->resolver = *replay__resolver(replay);
-	if (!app->options.stacks)
-		app->resolver.stacks = NULL;
-	app->start = replay__origin(replay)->start;
 	app->last = app->start;
 	err = show_all(app, replay, survey, &incomplete);
 	close_err = output_close(&app->output);
@@ -217,23 +265,32 @@ static int replay_show(struct app *app, struct replay *replay, const struct surv
 	return finish(app, err && err != -EPIPE ? err : close_err ? close_err : err, incomplete);
 }
 
+typedef int shown_fn(struct app *app, struct replay *replay, const struct survey *survey);
+
+static int replay_with(struct app *app, const struct survey *survey, shown_fn *shown)
+{
+	struct replay *replay;
+	int code = open_recording(app, &replay);
+
+	if (code)
+		return code;
+	code = shown(app, replay, survey);
+	replay__free(replay);
+	return code;
+}
+
 int replay_run(struct app *app)
 {
 	struct survey survey = {};
-	struct replay *replay;
 	int code;
 
 	/* writes say -EPIPE */
 	signal(SIGPIPE, SIG_IGN);
 	code = survey_recording(app, &survey);
-	if (code)
-		return code;
-	code = open_recording(app, &replay);
-	if (code)
-		return code;
-	code = replay_show(app, replay, &survey);
-	replay__free(replay);
-	return code;
+	if (!code && app->options.live)
+		code = replay_with(app, &survey, replay_play);
+	/* after the screen: the report over the whole run */
+	return code ? code : replay_with(app, &survey, replay_show);
 }
 
 #ifdef REPLAY_ONLY

@@ -4,11 +4,8 @@
 
 #include "faulttop/app.h"
 #include "render/render.h"
-#include "term.h"
+#include "tui.h"
 #include "util.h"
-
-/* lines of the live screen that are not rows: time, title, four of foot */
-#define LIVE_OVERHEAD 6
 
 int fail(int code, const char *what, int err, const char *remedy)
 {
@@ -17,39 +14,55 @@ int fail(int code, const char *what, int err, const char *remedy)
 	return code;
 }
 
-static bool use_color(const struct app *app)
+void settle_terminal(struct options *options)
 {
+	bool terminal = !options->path && isatty(STDOUT_FILENO);
 	const char *no_color = getenv("NO_COLOR");
+	char why[128] = "";
 
-	if (app->options.color != COLOR_AUTO)
-		return app->options.color == COLOR_ALWAYS;
-	return isatty(app->output.fd) && !(no_color && *no_color);
+	if (terminal)
+		tui_unfit(why, sizeof(why));
+	if (*why && options->live) {
+		fprintf(stderr,
+			TOOL
+			": no live screen: %s; tables instead, set TERM to what the terminal is\n",
+			why);
+		options->live = false;
+	}
+	if (options->color == COLOR_AUTO)
+		options->color = terminal && !*why && !(no_color && *no_color) ? COLOR_ALWAYS :
+										 COLOR_NEVER;
+}
+
+void app_top(const struct app *app, struct top_config *top)
+{
+	const struct options *options = &app->options;
+
+	top->start = &app->start;
+	top->resolver = &app->resolver;
+	top->interval_ns = options->interval_ns;
+	top->sort = options->sort;
+	top->rows = options->screen_rows;
+	top->color = options->color == COLOR_ALWAYS;
+	top->stats = options->stats;
+	top->stacks = options->stacks;
 }
 
 static int render(struct app *app, const struct report *report, bool total, char **ret_text,
 		  size_t *ret_size)
 {
 	const struct options *options = &app->options;
-	bool live = options->live && !total;
-	/* a stack does not fit a screen of sites; the final report has it */
-	struct text_style style = {
-		.color = use_color(app),
+	const struct text_style style = {
+		.color = options->color == COLOR_ALWAYS,
 		.time = options->time,
 		.stats = options->stats,
-		.stacks = !live,
+		.stacks = true,
 	};
-	uint32_t rows = options->rows;
 	struct view view;
-	int err, lines;
+	int err;
 	FILE *out;
 
-	if (live) {
-		term_size(app->output.fd, &style.columns, &lines);
-		lines = lines > LIVE_OVERHEAD ? lines - LIVE_OVERHEAD : 1;
-		if (!rows || (uint32_t)lines < rows)
-			rows = lines;
-	}
-	err = view__init(&view, report, &app->resolver, rows, total);
+	err = view__init(&view, report, &app->resolver, options->rows, total);
 	if (err)
 		return err;
 	out = open_memstream(ret_text, ret_size);
@@ -71,7 +84,5 @@ int show(struct app *app, struct report *report, bool total)
 	err = render(app, report, total, &text, &size);
 	if (err)
 		return err;
-	if (app->options.live && !total)
-		return term_draw(app->output.fd, text, size);
 	return output_write(app->output.fd, text, size);
 }

@@ -14,7 +14,6 @@
 #include "procinfo.h"
 #include "record.h"
 #include "session.h"
-#include "term.h"
 #include "waiter.h"
 
 static int libbpf_verbose(enum libbpf_print_level level, const char *format, va_list args)
@@ -139,10 +138,12 @@ static int collect(struct app *app, uint32_t flags, struct snapshot *ret_snapsho
 
 static int app_arm(struct app *app)
 {
-	int code;
+	int err, code;
 
 	/* first: from here on a signal leaves no file without a report */
-	waiter_init(app->options.live);
+	err = waiter_init(app->options.live);
+	if (err)
+		return fail(EXIT_RUNTIME, "cannot wait for signals", err, NULL);
 	code = files_open(app);
 	if (code)
 		return code;
@@ -176,47 +177,35 @@ static int show_interval(struct app *app)
 	app->last = now;
 	if (err)
 		return err;
-	report__fini(&app->shown);
-	app->shown = report;
-	err = show(app, &app->shown, false);
+	err = show(app, &report, false);
+	report__fini(&report);
 	return err ? err : app->record_err;
 }
 
-/* What was last shown, once more: the interval that is running stays whole. */
-static int redraw(struct app *app)
+static uint64_t end_of(const struct app *app)
 {
-	return app->shown.rows ? show(app, &app->shown, false) : 0;
-}
+	uint64_t duration = app->options.duration_ns;
 
-static int suspend(struct app *app)
-{
-	term_leave();
-	waiter_stop();
-	term_enter(app->output.fd);
-	return redraw(app);
+	return duration ? app->start.ns + duration : UINT64_MAX;
 }
 
 /* Until the time is over, enough is shown, or a signal comes. 0 or negative errno. */
-static int app_run(struct app *app)
+static int app_batch(struct app *app)
 {
 	const struct options *options = &app->options;
-	uint64_t end = options->duration_ns ? app->start.ns + options->duration_ns : UINT64_MAX;
+	uint64_t end = end_of(app);
 	uint64_t next = options->interval_ns ? app->start.ns + options->interval_ns : UINT64_MAX;
 	uint32_t shown = 0;
 	enum wake wake;
 	int err = 0;
 
 	app->last.ns = app->start.ns;
-	if (options->live)
-		term_enter(app->output.fd);
 	while (!err) {
-		wake = waiter_wait(next < end ? next : end);
+		wake = waiter_wait(next < end ? next : end, -1);
 		if (wake == WAKE_END || (wake == WAKE_TIME && end < next))
 			break;
-		if (wake != WAKE_TIME) {
-			err = wake == WAKE_STOP ? suspend(app) : redraw(app);
+		if (wake != WAKE_TIME)
 			continue;
-		}
 		err = show_interval(app);
 		if (++shown == options->count)
 			break;
@@ -224,8 +213,25 @@ static int app_run(struct app *app)
 		next += (session_now_ns() - next) / options->interval_ns * options->interval_ns;
 		next += options->interval_ns;
 	}
-	term_leave();
 	return err;
+}
+
+static int read_now(void *arg, struct snapshot *ret_snapshot)
+{
+	struct app *app = arg;
+	int err = collect(app, 0, ret_snapshot);
+
+	if (!err && app->record_err)
+		snapshot__fini(ret_snapshot);
+	return err ? err : app->record_err;
+}
+
+static int app_run(struct app *app)
+{
+	struct top_config top = { .read = read_now, .arg = app, .end_ns = end_of(app) };
+
+	app_top(app, &top);
+	return app->options.live ? top_run(&top) : app_batch(app);
 }
 
 /* The whole run, with the program quiet. *ret_incomplete: something was lost. */
@@ -295,7 +301,6 @@ static void app_close(struct app *app)
 	session__close(app->session);
 	resolver__fini(&app->resolver);
 	snapshot__fini(&app->last);
-	report__fini(&app->shown);
 }
 
 int live_run(struct app *app)

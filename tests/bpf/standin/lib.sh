@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# For the tests that run the whole tool, live, on a kernel without ASI: it is built
+# from its own sources, but for the tracepoint that its program hangs on
+# (standin.bpf.c). Sourced first thing, with the test's own "$@". Needs root; goes
+# on in a mount namespace of its own, with a tracefs that claims the tracepoint.
+
+set -euo pipefail
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+standin=$repo/tests/bpf/standin
+export PATH=$PATH:/usr/sbin:/sbin
+if ((EUID != 0)); then
+	echo "needs root"
+	exit 77
+fi
+if [[ -z ${STANDIN_INSIDE:-} ]]; then
+	STANDIN_INSIDE=1 exec unshare --mount "$0" "$@"
+fi
+
+# standin_build DIR: asi-faulttop and fault into it; make has to have built the rest.
+standin_build() (
+	cd "$repo"
+	clang -target bpf -mcpu=v3 -O2 -g -Wall -D__TARGET_ARCH_x86 -Ibpf \
+		-idirafter "/usr/include/$(gcc -print-multiarch)" \
+		-c "$standin/standin.bpf.c" -o "$1/asi_fault.bpf.o"
+	llvm-strip -g "$1/asi_fault.bpf.o"
+	bpftool gen skeleton "$1/asi_fault.bpf.o" name asi_fault >"$1/asi_fault.skel.h"
+	cp build/bpf/kpeek.skel.h "$1/"
+	mapfile -t sources < <(find user/lib -name '*.c')
+	gcc -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+		-Ibpf -Iuser/lib -I"$1" \
+		user/asi-faulttop.c "${sources[@]}" "$standin/fail.c" -Wl,--wrap=write \
+		-o "$1/asi-faulttop" -lbpf -lelf -lz -lncursesw -ltinfo
+	gcc -std=gnu11 -D_GNU_SOURCE -I"$standin" "$standin/fault.c" -o "$1/fault"
+)
+
+# standin_mount DIR: a tracefs with asi:asi_fault, and what this kernel has of kvm:kvm_exit,
+# whose format is then also in DIR/format (empty: it has none); isolation is "on".
+standin_mount() {
+	local format=/sys/kernel/tracing/events/kvm/kvm_exit/format
+
+	mount -t tracefs tracefs /sys/kernel/tracing
+	cp "$format" "$1/format" 2>/dev/null || : >"$1/format"
+	mount -t tmpfs tmpfs /sys/kernel/tracing
+	mkdir -p /sys/kernel/tracing/events/asi/asi_fault "${format%/*}"
+	[[ ! -s $1/format ]] || cp "$1/format" "$format"
+	mount -t tmpfs tmpfs /sys/module
+	mkdir -p /sys/module/kvm/parameters
+	echo Y >/sys/module/kvm/parameters/address_space_isolation
+}
+
+# symbol NAME: its address
+symbol() { awk -v name="$1" '$3 == name { print "0x" $1; exit }' /proc/kallsyms; }
