@@ -256,7 +256,7 @@ old_runs() {
 	rm -rf "$runs"/x86_64-20000101-*
 }
 
-# QEMU's own bug, see STALE_BREAKPOINT in scripts/vm.
+# QEMU's own bug, see STALE_BREAKPOINT in scripts/lab/qemu.py.
 boots_again() {
 	stand_in 7.2.22 1 int3 "QEMU's stale breakpoint" -- sh -c 'exit 4'
 	want 4 ok exit=4

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Machines run by QEMU: this machine's own files over 9p, the command's streams over virtio-serial."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+
+from lab.base import REPO, Failure, say
+from lab.channels import Keys, Lines, Relay
+from lab.initramfs import build_init, cpio, job_file
+from lab.machine import GO_DOWN_LIMIT, Machine
+
+BOOTS = 3               # at most, see STALE_BREAKPOINT
+
+# A silent line needs no time on a slow serial port; warnings and worse are shown. A loaded TCG machine
+# is not locked up at once. Its kernel refines the TSC's frequency after KVM has taken it; KVM without
+# TSC scaling gives guests that are off by more than the tolerance a TSC multiplier of 0, and with it
+# timers that fire many seconds late.
+KERNEL_ARGS = "loglevel=5 panic=-1 oops=panic watchdog_thresh=30 kvm.tsc_tolerance_ppm=20000"
+
+# QEMU before 8.1 may keep a translation made from code that another CPU was patching (it did not lock
+# the page meanwhile), so that a breakpoint of the kernel's text poking stays for ever. That is not the
+# kernel's fault, and happens about once in 40 boots on a busy host. A boot that it ends is repeated,
+# under TCG of such a QEMU only, and said; once the command has started nothing is.
+STALE_BREAKPOINT = re.compile(rb"Oops: int3: ")
+FIXED_IN = (8, 1)
+
+ARCHES = {
+    "x86_64": {
+        "qemu": "qemu-system-x86_64",
+        "package": "qemu-system-x86",
+        "kernels": ("bzImage", "vmlinux"),
+        "machine": ["-machine", "q35", "-cpu", "max,+svm,+npt"],
+        "machine_kvm": ["-machine", "q35", "-cpu", "host"],
+        "console": "ttyS0",
+        "compiler": "gcc",
+    },
+}
+
+
+def comma(path):
+    """A path inside one of QEMU's comma-separated options."""
+    return path.replace(",", ",,")
+
+
+def accelerator():
+    accel = os.environ.get("ACCEL") or "tcg"
+    if accel not in ("kvm", "tcg"):
+        raise Failure("setup", f"ACCEL={accel}: there is no such accelerator; set kvm or tcg")
+    return accel
+
+
+class Qemu(Machine):
+    emulator = "QEMU"
+
+    def __init__(self, args, status, signals):
+        self.arch = ARCHES[args.arch]
+        self.program, self.package = self.arch["qemu"], self.arch["package"]
+        self.kernels = self.arch["kernels"]
+        self.accel = accelerator()
+        super().__init__(args, status, signals)
+        self.initrd = os.path.join(self.dir, "initrd")
+        self.ctl = None
+        self.relays = []
+        self.acked = False
+
+    def prepare(self):
+        env = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/tmp",
+            "TERM": os.environ.get("TERM", "dumb") if self.args.interactive else "dumb",
+            "LANG": "C.UTF-8",
+            "FAULTLINE_VM": self.args.arch,
+            "FAULTLINE_KERNEL": "/run/kernel/" + os.path.basename(self.kernel),
+        }
+        settings = [f"repo={REPO}"] + [f"env={k}={v}" for k, v in env.items()]
+        if self.args.interactive:
+            size = shutil.get_terminal_size()
+            settings.append(f"tty={size.lines} {size.columns}")
+        init = build_init(self.args.arch, self.arch["compiler"])
+        with open(init, "rb") as f, open(self.initrd, "wb") as out:
+            out.write(cpio([("init", 0o100755, f.read()),
+                            ("job", 0o100600, job_file(settings, self.args.command))]))
+
+    def qemu_command(self, ports):
+        arch, args = self.arch, self.args
+        kvm = self.accel == "kvm"
+        command = [arch["qemu"], "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                   "-accel", "kvm" if kvm else "tcg,thread=multi",
+                   *arch["machine_kvm" if kvm else "machine"],
+                   "-smp", str(args.smp), "-m", args.mem,
+                   "-kernel", self.kernel, "-initrd", self.initrd,
+                   "-append", f"console={arch['console']} {KERNEL_ARGS} {args.append}".strip(),
+                   "-chardev", f"file,id=console,path={comma(self.console)}",
+                   "-serial", "chardev:console"]
+        if "tty" in ports:
+            command += ["-chardev", f"socket,id=tty,fd={ports['tty']}", "-serial", "chardev:tty"]
+        command += ["-device", "virtio-serial-pci"]
+        for name in ("ctl", "out", "err"):
+            command += ["-chardev", f"socket,id={name},fd={ports[name]}",
+                        "-device", f"virtserialport,chardev={name},name=faultline.{name}"]
+        for tag, path, mode in (("root", "/", ",readonly=on"),
+                                ("kernel", os.path.dirname(self.kernel), ",readonly=on"),
+                                ("repo", REPO, "")):
+            command += ["-virtfs", f"local,path={comma(path)},mount_tag={tag},"
+                                   f"security_model=none,multidevs=remap{mode}"]
+        return command
+
+    def start(self):
+        names = ["ctl", "out", "err"] + (["tty"] if self.args.interactive else [])
+        pairs = {name: socket.socketpair() for name in names}
+        theirs = {name: pair[1].fileno() for name, pair in pairs.items()}
+        self.spawn(self.qemu_command(theirs), pass_fds=list(theirs.values()))
+        for _, their_end in pairs.values():
+            their_end.close()
+        ours = {name: pair[0] for name, pair in pairs.items()}
+        self.acked = False
+        self.ctl = Lines(ours["ctl"], self.on_line)
+        self.relays = [Relay(ours["out"], 1), Relay(ours["err"], 2)]
+        channels = [self.ctl, *self.relays]
+        if "tty" in ours:
+            channels += [Keys(ours["tty"]), Relay(ours["tty"], 1)]
+        return channels
+
+    def received(self):
+        return [relay.received for relay in self.relays]
+
+    def progress(self):
+        """Everything has arrived: the machine may go down."""
+        have_all = self.end and self.received() == self.end[2:4]
+        if not self.acked and self.ctl.source and (have_all or self.failed):
+            self.acked = True
+            self.limit = time.monotonic() + GO_DOWN_LIMIT
+            self.ctl.source.sendall(b"\n")
+
+    def ended_it(self, splat):
+        """Was the boot's splat of the bug at STALE_BREAKPOINT, with a QEMU that has it?"""
+        if self.accel != "tcg" or not splat or not STALE_BREAKPOINT.search(splat):
+            return False
+        said = subprocess.run([self.program, "--version"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, check=False).stdout
+        version = re.search(rb"version (\d+)\.(\d+)", said)
+        return bool(version) and tuple(int(part) for part in version.groups()) < FIXED_IN
+
+    def boot_for_good(self, wake):
+        for boot in range(1, BOOTS + 1):
+            failure, splat = self.boot(wake)
+            if self.ready or boot == BOOTS or not self.ended_it(splat):
+                break
+            say(f"booted again: boot {boot} ended by a stale breakpoint, a bug of QEMU before "
+                f"{FIXED_IN[0]}.{FIXED_IN[1]} ({failure})")
+            os.rename(self.console, f"{self.console}.{boot}")
+        self.status.set(boots=boot if boot > 1 else None)
+        return failure
+
+    def clean_up(self):
+        os.unlink(self.initrd)
