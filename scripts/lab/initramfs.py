@@ -7,16 +7,17 @@ import sys
 
 from lab.base import REPO, Failure
 
-INIT_SOURCE = os.path.join(REPO, "tests/vm/init.c")
+INIT_SOURCES = os.path.join(REPO, "tests/vm/init")
 
 
 def cpio(files):
     """An initramfs ("newc") with these (name, mode, content) files."""
     out = bytearray()
     for number, (name, mode, content) in enumerate([*files, ("TRAILER!!!", 0, b"")], 1):
-        fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0)
+        fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0,
+                  len(os.fsencode(name)) + 1, 0)
         out += b"070701" + b"".join(b"%08x" % field for field in fields)
-        out += name.encode() + b"\0"
+        out += os.fsencode(name) + b"\0"
         out += b"\0" * (-len(out) % 4) + content
         out += b"\0" * (-len(out) % 4)
     return out
@@ -28,15 +29,17 @@ def job_file(settings, command):
 
 
 def build_init(arch, compiler):
-    """The path of init, compiled anew when its source is newer."""
+    """The path of init, compiled anew when a source is newer."""
     target = os.path.join(REPO, "build", arch, "vm-init")
+    sources = sorted(entry.path for entry in os.scandir(INIT_SOURCES) if entry.name.endswith((".c", ".h")))
     try:
-        if os.stat(target).st_mtime > os.stat(INIT_SOURCE).st_mtime:
+        if os.stat(target).st_mtime > max(os.stat(source).st_mtime for source in sources):
             return target
     except OSError:
         pass
     new = f"{target}.{os.getpid()}"     # several runs may find it stale at once
-    command = [compiler, "-static", "-O2", "-Wall", "-Wextra", "-o", new, INIT_SOURCE]
+    command = [compiler, "-static", "-O2", "-Wall", "-Wextra", "-o", new,
+               *(source for source in sources if source.endswith(".c"))]
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)

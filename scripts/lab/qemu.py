@@ -12,7 +12,9 @@ from lab.base import REPO, Failure, say
 from lab.channels import Keys, Lines, Relay
 from lab.initramfs import build_init, cpio, job_file
 from lab.machine import GO_DOWN_LIMIT, Machine
+from lab.monitor import Monitor
 
+PORTS = ("ctl", "out", "err", "monitor")    # virtio-serial; their names there start with faultline.
 BOOTS = 3               # at most, see STALE_BREAKPOINT
 
 # A silent line needs no time on a slow serial port; warnings and worse are shown. A loaded TCG machine
@@ -62,6 +64,7 @@ class Qemu(Machine):
         self.kernels = self.arch["kernels"]
         self.accel = accelerator()
         super().__init__(args, status, signals)
+        self.cpus = args.smp or 2
         self.initrd = os.path.join(self.dir, "initrd")
         self.ctl = None
         self.relays = []
@@ -69,11 +72,12 @@ class Qemu(Machine):
 
     def prepare(self):
         env = {
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": f"{REPO}/build/{self.args.arch}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/tmp",
             "TERM": os.environ.get("TERM", "dumb") if self.args.interactive else "dumb",
             "LANG": "C.UTF-8",
             "FAULTLINE_VM": self.args.arch,
+            "FAULTLINE_ENGINE": "qemu",
             "FAULTLINE_KERNEL": "/run/kernel/" + os.path.basename(self.kernel),
         }
         settings = [f"repo={REPO}"] + [f"env={k}={v}" for k, v in env.items()]
@@ -91,7 +95,7 @@ class Qemu(Machine):
         command = [arch["qemu"], "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                    "-accel", "kvm" if kvm else "tcg,thread=multi",
                    *arch["machine_kvm" if kvm else "machine"],
-                   "-smp", str(args.smp), "-m", args.mem,
+                   "-smp", str(self.cpus), "-m", args.mem or "2048",
                    "-kernel", self.kernel, "-initrd", self.initrd,
                    "-append", f"console={arch['console']} {KERNEL_ARGS} {args.append}".strip(),
                    "-chardev", f"file,id=console,path={comma(self.console)}",
@@ -99,9 +103,11 @@ class Qemu(Machine):
         if "tty" in ports:
             command += ["-chardev", f"socket,id=tty,fd={ports['tty']}", "-serial", "chardev:tty"]
         command += ["-device", "virtio-serial-pci"]
-        for name in ("ctl", "out", "err"):
+        for name in PORTS:
             command += ["-chardev", f"socket,id={name},fd={ports[name]}",
                         "-device", f"virtserialport,chardev={name},name=faultline.{name}"]
+        command += ["-chardev", f"socket,id=qmp,fd={ports['qmp']}",
+                    "-mon", "chardev=qmp,mode=control"]
         for tag, path, mode in (("root", "/", ",readonly=on"),
                                 ("kernel", os.path.dirname(self.kernel), ",readonly=on"),
                                 ("repo", REPO, "")):
@@ -110,7 +116,7 @@ class Qemu(Machine):
         return command
 
     def start(self):
-        names = ["ctl", "out", "err"] + (["tty"] if self.args.interactive else [])
+        names = [*PORTS, "qmp"] + (["tty"] if self.args.interactive else [])
         pairs = {name: socket.socketpair() for name in names}
         theirs = {name: pair[1].fileno() for name, pair in pairs.items()}
         self.spawn(self.qemu_command(theirs), pass_fds=list(theirs.values()))
@@ -120,7 +126,7 @@ class Qemu(Machine):
         self.acked = False
         self.ctl = Lines(ours["ctl"], self.on_line)
         self.relays = [Relay(ours["out"], 1), Relay(ours["err"], 2)]
-        channels = [self.ctl, *self.relays]
+        channels = [self.ctl, *self.relays, Monitor(ours["monitor"], ours["qmp"], self.cpus)]
         if "tty" in ours:
             channels += [Keys(ours["tty"]), Relay(ours["tty"], 1)]
         return channels

@@ -137,6 +137,37 @@ surroundings() {
 	[[ $(cat "$dir/err") == pipe ]] || fail "standard error differs"
 }
 
+# What a program in the machine has QEMU do to the machine.
+monitor() {
+	# shellcheck disable=SC2016
+	run "monitor" -- sh -ec '
+		nmis() { awk "/NMI:/ { for (i = 2; \$i ~ /^[0-9]+\$/; i++) n += \$i } END { print n }" /proc/interrupts; }
+		before=$(nmis)
+		lab-monitor nmi 25
+		test "$(nmis)" = $((before + 25))
+		lab-monitor mce 1 4 0xb000100000000000 0x5 0x1234 0
+		grep -q "MCE: *0  *1  *Machine check exceptions" /proc/interrupts
+		echo 1 >/sys/devices/system/machinecheck/machinecheck0/check_interval
+		lab-monitor mce 1 5 0x9000000000000135 0 0 0
+		timeout 20 sh -c "until dmesg | grep -q Bank.5:.9000000000000135; do :; done"
+		! lab-monitor mce 2 4 0xb000100000000000 0x5 0 0 2>&1
+		! lab-monitor mce 1 99 0xb000100000000000 0x5 0 0 2>&1
+		for i in 1 2 3 4 5; do lab-monitor nmi 5 & done
+		wait
+		test "$(nmis)" = $((before + 50))
+		exec 3<>/dev/virtio-ports/faultline.monitor
+		echo 1 quit >&3
+		read -r answer <&3
+		echo "$answer"'
+	want 0 ok exit=0
+	sed -i 's/^\(lab-monitor: mce [^:]*\) 0xb[^:]*/\1/' "$dir/out"
+	diff - "$dir/out" <<-'END' || fail "unexpected answers"
+		lab-monitor: mce 2 4: there is no CPU 2, the machine has 2
+		lab-monitor: mce 1 99: Invalid MCE bank number
+		1 error no such action; there are nmi, mce
+	END
+}
+
 two_at_once() {
 	local other
 
@@ -335,6 +366,7 @@ exit_codes
 streams
 arguments
 surroundings
+monitor
 two_at_once
 failures
 make_stand_in
