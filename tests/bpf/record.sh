@@ -68,7 +68,7 @@ same() {
 	local got=0
 	"$tool" -r "$flr" "$@" >"$tmp/again" 2>"$tmp/again.err" || got=$?
 	[[ $got == "${exit:-0}" ]] || { cat "$tmp/again.err"; fail "-r $*: exit $got"; }
-	cmp "$tmp/out" "$tmp/again" || { diff "$tmp/out" "$tmp/again" | head; fail "-r $*: not what was printed live"; }
+	cmp "$tmp/out" "$tmp/again" || { diff "$tmp/out" "$tmp/again" | head || true; fail "-r $*: not what was printed live"; }
 }
 # ran "LIVE ARGUMENTS" SHARED ARGUMENT...: with faults in two intervals of several
 ran() {
@@ -90,7 +90,7 @@ ran 300ms
 (($(grep -c '^interval ' "$tmp/out") >= 1)) || fail "no interval"
 grep -qE '^total .*: faults 76, sites 3, VMs 3;' "$tmp/out" || fail "not the faults there were"
 [[ $(stat -c %a "$flr") == 600 ]] || fail "others may read the recording"
-ran 300ms -S -T -n 2 -s last
+ran 300ms -S -T -n 1 -s last
 grep -q '^    ' "$tmp/out" || fail "no stacks"
 # what was not shown live was recorded, too, with its names
 "$tool" -r "$flr" -S -n 0 --once >"$tmp/again"
