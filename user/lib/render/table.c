@@ -61,13 +61,35 @@ static void fill(const struct view *view, const struct view_row *row, int limit,
 	snprintf(line->cell[COLUMN_OBJECT], TABLE_CELL, "%s", row->object);
 }
 
-/*
- * Width of each column, 0 to leave it out. In a narrow terminal the address goes (the final report
- * has it), then the two names share what is left.
- */
-static void measure(const struct table_cells *lines, size_t n, int limit, int width[COLUMNS])
+static void leave_out(enum table_column column, int *total, int width[COLUMNS])
 {
-	int total = COLUMNS - 1, rest;
+	*total -= width[column] + 1;
+	width[column] = 0;
+}
+
+/* The two names share what the other columns leave: the function gets up to three fifths. */
+static void cut_names(int rest, int width[COLUMNS])
+{
+	int function = width[COLUMN_FUNCTION], object = width[COLUMN_OBJECT];
+
+	if (rest < 2 * NARROWEST_NAME)
+		rest = 2 * NARROWEST_NAME;
+	if (function > rest * 3 / 5)
+		function = object < rest - rest * 3 / 5 ? rest - object : rest * 3 / 5;
+	if (object > rest - function)
+		object = rest - function;
+	width[COLUMN_FUNCTION] = function;
+	width[COLUMN_OBJECT] = object;
+}
+
+/*
+ * Width of each column, 0 to leave it out. In a narrow terminal the address goes (the live screen
+ * has it a key away), then the share, which the counts tell, then ends of names.
+ */
+static void measure(const struct table_cells *lines, size_t n, int limit, int widest[COLUMNS],
+		    int width[COLUMNS])
+{
+	int total = COLUMNS - 1;
 
 	for (int c = 0; c < COLUMNS; c++) {
 		width[c] = strlen(columns[c].title);
@@ -76,23 +98,20 @@ static void measure(const struct table_cells *lines, size_t n, int limit, int wi
 
 			width[c] = cell > width[c] ? cell : width[c];
 		}
+		if (widest && widest[c] > width[c])
+			width[c] = widest[c];
+		if (widest)
+			widest[c] = width[c];
 		total += width[c];
 	}
-	if (!limit || total <= limit)
+	if (!limit)
 		return;
-	total -= width[COLUMN_ADDRESS] + 1;
-	width[COLUMN_ADDRESS] = 0;
-	if (total <= limit)
-		return;
-	rest = limit - (total - width[COLUMN_FUNCTION] - width[COLUMN_OBJECT]);
-	if (rest < 2 * NARROWEST_NAME)
-		rest = 2 * NARROWEST_NAME;
-	if (width[COLUMN_OBJECT] > rest / 2)
-		width[COLUMN_OBJECT] = width[COLUMN_FUNCTION] < rest / 2 ?
-					       rest - width[COLUMN_FUNCTION] :
-					       rest / 2;
-	if (width[COLUMN_FUNCTION] > rest - width[COLUMN_OBJECT])
-		width[COLUMN_FUNCTION] = rest - width[COLUMN_OBJECT];
+	if (total > limit)
+		leave_out(COLUMN_ADDRESS, &total, width);
+	if (total > limit)
+		leave_out(COLUMN_SHARE, &total, width);
+	if (total > limit)
+		cut_names(limit - (total - width[COLUMN_FUNCTION] - width[COLUMN_OBJECT]), width);
 }
 
 /* A cut cell ends in '~'; a cut line is cut at the limit, so that it never wraps. */
@@ -118,7 +137,7 @@ static void print_line(const struct table *table, const char *const cells[COLUMN
 	buf[n] = '\0';
 }
 
-int table__init(struct table *ret_table, const struct view *view, int limit)
+int table__init(struct table *ret_table, const struct view *view, int limit, int widest[COLUMNS])
 {
 	struct table table = { .limit = limit };
 
@@ -127,7 +146,7 @@ int table__init(struct table *ret_table, const struct view *view, int limit)
 		return -ENOMEM;
 	for (size_t i = 0; i < view->n; i++)
 		fill(view, &view->rows[i], limit, &table.lines[i]);
-	measure(table.lines, view->n, limit, table.width);
+	measure(table.lines, view->n, limit, widest, table.width);
 	*ret_table = table;
 	return 0;
 }

@@ -32,8 +32,11 @@ struct table {
 	int limit;
 };
 
-/* limit: columns that a line may have, 0: any number. 0 or -ENOMEM. */
-int table__init(struct table *ret_table, const struct view *view, int limit);
+/*
+ * limit: what a line may have, 0: any length. widest: kept by a display that is redrawn, all 0 at
+ * first, so that columns do not move about; may be NULL. 0 or -ENOMEM.
+ */
+int table__init(struct table *ret_table, const struct view *view, int limit, int widest[COLUMNS]);
 void table__fini(struct table *table);
 
 /* The titles; the row of that number. No line is longer than the limit or ends in a blank. */

@@ -11,7 +11,7 @@ static void render_table(FILE *out, const struct view *view, const struct text_s
 	struct table table;
 	char line[TABLE_LINE];
 
-	if (table__init(&table, view, style->columns)) {
+	if (table__init(&table, view, style->columns, NULL)) {
 		fputs("(no memory for the table)\n", out);
 		return;
 	}

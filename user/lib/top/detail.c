@@ -67,6 +67,8 @@ void detail_print(FILE *out, const struct view *view, const struct view_row *row
 	const struct row *r = row->row;
 
 	fprintf(out, "function  %s, ip 0x%" PRIx64 "\n", row->site, r->ip);
+	fprintf(out, "faults    %" PRIu64 ", %.1f%% of all, %.1f/s in the last interval\n",
+		r->count, 100.0 * r->count / view->report->counted, view__rate(view, r));
 	print_address(out, row);
 	print_exits(out, row);
 	fprintf(out, "VM        %u of process %u%s%s%s, vCPUs ", r->vm, r->pid,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "snapshot.h"
+#include "render/table.h"
 
 #define BROWSE_FILTER 64
 
@@ -28,6 +29,8 @@ struct browse {
 
 	/* what the screen last found */
 	size_t height; /* lines for rows, or of the help text */
+	int width; /* of a line */
+	int widest[COLUMNS]; /* each column of the table was, at that width */
 	size_t more; /* lines of the selected row, or of the help text, that are below the screen */
 };
 

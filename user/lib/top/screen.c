@@ -191,7 +191,7 @@ static void set_head(const struct screen *screen, const struct browse *browse,
 	set(layout, text, *screen->state ? TUI_WARNING : TUI_BOLD);
 }
 
-static int set_rows(const struct view *view, size_t first, const struct browse *browse,
+static int set_rows(const struct view *view, size_t first, struct browse *browse,
 		    struct layout *layout)
 {
 	size_t lines = layout->choice.n + layout->details.n;
@@ -199,7 +199,10 @@ static int set_rows(const struct view *view, size_t first, const struct browse *
 	char text[TABLE_LINE];
 	int err;
 
-	err = table__init(&table, view, layout->width);
+	if (browse->width != layout->width)
+		memset(browse->widest, 0, sizeof(browse->widest));
+	browse->width = layout->width;
+	err = table__init(&table, view, layout->width, browse->widest);
 	if (err)
 		return err;
 	table_title(&table, text);

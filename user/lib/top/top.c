@@ -82,6 +82,21 @@ static int next(struct top *top)
 	return err ? err : draw(top);
 }
 
+/* In a pause: what is read may be recorded, and the next rates are not of the whole pause. */
+static int next_unseen(struct top *top)
+{
+	struct snapshot now;
+	int err;
+
+	err = top->config->read(top->config->arg, &now);
+	if (err)
+		return err;
+	snapshot__fini(&top->last);
+	top->last = now;
+	top->last_is_zero = false;
+	return 0;
+}
+
 /* Intervals that were slept through are one long one. */
 static void schedule(struct top *top)
 {
@@ -165,11 +180,11 @@ static int write_file(struct top *top)
 		return err;
 	err = open_file(top, name, sizeof(name), &output);
 	if (!err) {
-		int closed;
-
 		err = output_write(output.fd, text, size);
-		closed = output_close(&output);
-		err = err ? err : closed;
+		if (err)
+			output_discard(&output);
+		else
+			err = output_close(&output);
 	}
 	if (err)
 		snprintf(top->message, sizeof(top->message), "cannot write %s: %s", name,
@@ -240,7 +255,7 @@ static int step(struct top *top, enum wake wake, bool *ret_quit)
 			return 0;
 		}
 		schedule(top);
-		return next(top);
+		return top->browse.paused ? next_unseen(top) : next(top);
 	case WAKE_KEY:
 		return keys(top, ret_quit);
 	case WAKE_STOP:
@@ -274,7 +289,7 @@ int top_run(const struct top_config *config)
 	err = err ? err : draw(&top);
 	schedule(&top);
 	while (!err && !quit) {
-		bool still = top.browse.paused || top.ended;
+		bool still = top.ended || (top.browse.paused && config->recorded);
 		uint64_t until = still || config->end_ns < top.next_ns ? config->end_ns :
 									 top.next_ns;
 
