@@ -167,6 +167,7 @@ say "s, r, /: sorted, reversed, filtered by function and by object"
 
 key Enter
 see '^    function  do_exit\+0x0, ip 0x0*'"${a#0x}"'$'
+see '^    faults    46, 44\.2% of all, 0\.0/s in the last interval$'
 see '^    address   0x7f0012345678, no writes$'
 see '^    object    user$'
 see '^    VM exits  - 46$'

@@ -19,10 +19,11 @@ if [[ -z ${STANDIN_INSIDE:-} ]]; then
 	STANDIN_INSIDE=1 exec unshare --mount "$0" "$@"
 fi
 
-# standin_build DIR: asi-faulttop and fault into it; make has to have built the rest.
-standin_build() (
+# standin_make DIR: builds asi-faulttop and fault there, with sanitizers
+standin_make() (
+	nr=$((0x100000 + $(cksum <<<"$repo" | cut -d ' ' -f 1) % 0x100000))
 	cd "$repo"
-	clang -target bpf -mcpu=v3 -O2 -g -Wall -D__TARGET_ARCH_x86 -Ibpf \
+	clang -target bpf -mcpu=v3 -O2 -g -Wall -D__TARGET_ARCH_x86 -DSTANDIN_NR=$nr -Ibpf \
 		-idirafter "/usr/include/$(gcc -print-multiarch)" \
 		-c "$standin/standin.bpf.c" -o "$1/asi_fault.bpf.o"
 	llvm-strip -g "$1/asi_fault.bpf.o"
@@ -33,8 +34,24 @@ standin_build() (
 		-Ibpf -Iuser/lib -I"$1" \
 		user/asi-faulttop.c "${sources[@]}" "$standin/fail.c" -Wl,--wrap=write \
 		-o "$1/asi-faulttop" -lbpf -lelf -lz -lncursesw -ltinfo
-	gcc -std=gnu11 -D_GNU_SOURCE -I"$standin" "$standin/fault.c" -o "$1/fault"
+	gcc -std=gnu11 -D_GNU_SOURCE -DSTANDIN_NR=$nr -I"$standin" "$standin/fault.c" -o "$1/fault"
 )
+
+# standin_build DIR: these two, made once for the tests that share them as long as the
+# sources are the same; make has to have built the rest.
+standin_build() {
+	local made stamp
+	made=$repo/build/$(uname -m)/standin
+	stamp=$made/stamp
+	if [[ ! -e $stamp || -n $(find "$repo"/{user,bpf,docs,build/bpf} "$standin" -newer "$stamp") ]]; then
+		touch "$1/stamp"
+		standin_make "$1"
+		rm -rf "$made"
+		mkdir -p "$made"
+		cp -p "$1"/{asi-faulttop,fault,stamp} "$made/"
+	fi
+	cp "$made"/{asi-faulttop,fault} "$1/"
+}
 
 # standin_mount DIR: a tracefs with asi:asi_fault, and what this kernel has of kvm:kvm_exit,
 # whose format is then also in DIR/format (empty: it has none); isolation is "on".
