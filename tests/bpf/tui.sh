@@ -8,8 +8,8 @@
 . "$(dirname "$0")/standin/lib.sh"
 
 tmp=$(mktemp -d)
-socket=faultline-tui-$$
-tm() { tmux -L "$socket" -f /dev/null "$@"; }
+socket=tui
+tm() { TMUX_TMPDIR=$tmp tmux -L "$socket" -f /dev/null "$@"; }
 finish() {
 	tm kill-server 2>/dev/null || true
 	rm -rf "$tmp"
@@ -66,17 +66,17 @@ hides() { ! shows "$1"; }
 see() { until_ "never seen: $1" shows "$1"; }
 unsee() { until_ "still seen: $1" hides "$1"; }
 key() { tm send-keys -t $window "$@"; }
-tmux_says() { [[ $(tm display-message -p -t $window "#{$1}") == "$2" ]]; }
+# tmux_says ALTERNATE CURSOR: 1 or 0; whether it is on the alternate screen, the cursor is seen
+tmux_says() { [[ $(tm display-message -p -t $window "#{alternate_on} #{cursor_flag}") == "$*" ]]; }
 resize() { tm resize-window -t $window -x "$1" -y "$2"; }
-# run COMMAND...: in an 80x24 terminal; what the terminal gets, escapes and all, is in $tmp/raw
+# run COMMAND...: in an 80x24 terminal; what the terminal gets, escapes and all, is in $raw
+runs=0
 run() {
 	rm -f "$tmp"/{before,after,exit,pid}
-	resize 80 24
-	tm respawn-pane -k -t $window "exec sleep 100"
-	: >"$tmp/raw"
-	tm pipe-pane -t $window
-	tm pipe-pane -t $window "exec cat >>$tmp/raw"
-	tm respawn-pane -k -t $window -c "$tmp" "exec $tmp/run $tmp $*"
+	raw=$tmp/raw.$((++runs))
+	tm resize-window -t $window -x 80 -y 24 \; \
+		pipe-pane -t $window "exec cat >$raw" \; \
+		respawn-pane -k -t $window -c "$tmp" "exec $tmp/run $tmp $*"
 }
 # top ARGUMENT...: the tool, until it shows its first screen
 top() {
@@ -89,8 +89,14 @@ ended() {
 	until_ "the tool does not end ($*)" test -s "$tmp/exit"
 	[[ $(cat "$tmp/exit") == "$1" ]] || fail "exit $(cat "$tmp/exit"), expected $1 ($*)"
 	cmp -s "$tmp/before" "$tmp/after" || fail "the terminal is set otherwise than before ($*)"
-	tmux_says alternate_on 0 || fail "still on the alternate screen ($*)"
-	tmux_says cursor_flag 1 || fail "the cursor is gone ($*)"
+	tmux_says 0 1 || fail "still on the alternate screen, or without a cursor ($*)"
+}
+on=$'\033\\[\\?1049h'
+colours=$'\033\\[([0-9;]*;)?[34][0-7]m'
+# logged PATTERN: in what the terminal got, once the report at the end is in it
+logged() {
+	until_ "the terminal's log has no report" grep -q '^total ' "$raw"
+	grep -qE "$1" "$raw"
 }
 selects() { tm capture-pane -p -e -t $window | grep -E $'\033\\[([0-9;]*;)?7m' | sed 's/\x1b[^m]*m//g' | grep -q "$1"; }
 # cell COLUMN ROW: of the table, both from 1
@@ -107,7 +113,7 @@ tm set-option -g remain-on-exit on
 
 top -S 100ms
 see 'no fault yet'
-tmux_says alternate_on 1 || fail "not on the alternate screen"
+tmux_says 1 0 || fail "not on the alternate screen"
 fault 46 $vm 1 3 $address "$a" $none
 fault 23 $vm 2 0 $((address + 4096)) "$b" $none
 fault 5 $vm 2 0 $((address + 8192)) "$b" $none
@@ -302,9 +308,10 @@ done
 top
 key C-c
 ended 0
-top -d 300ms
+run "$tmp/asi-faulttop" -d 300ms
 ended 0
-see '^total 0\.[34]'
+see '^total [0-9.]+ s: faults 0'
+logged "$on" || fail "-d: no screen at all"
 # No report, but a terminal that can be used; 128 + signal.
 top
 ended 134 ABRT
@@ -314,10 +321,10 @@ see '[$#] *$'
 key "stty -g >shell; $tmp/asi-faulttop 2>err; stty -g >again; clear" Enter
 see '^q:quit'
 key C-z
-until_ "^Z: still on the alternate screen" tmux_says alternate_on 0
+until_ "^Z: still on the alternate screen" tmux_says 0 1
 key "fg" Enter
 see '^q:quit'
-until_ "fg: not on the alternate screen" tmux_says alternate_on 1
+until_ "fg: not on the alternate screen" tmux_says 1 0
 key q
 until_ "no end after fg" test -s "$tmp/again"
 cmp -s "$tmp/shell" "$tmp/again" || fail "^Z and fg: the terminal is set otherwise"
@@ -333,38 +340,37 @@ say "^C, signals, -d, a crash, ^Z, no terminal any more: put back in order"
 
 # ---- colours, no terminal, two at once --------------------------------------------
 
-colours=$'\033\\[([0-9;]*;)?[34][0-7]m'
 top 100ms
 key q
 ended 0
-grep -qE "$colours" "$tmp/raw" || fail "no colours at all"
+logged "$colours" || fail "no colours at all"
 for without in "env NO_COLOR=1 $tmp/asi-faulttop" "$tmp/asi-faulttop --color never"; do
 	# shellcheck disable=SC2086  # words
 	run $without 100ms
 	see '^q:quit'
 	key q
 	ended 0
-	! grep -qE "$colours" "$tmp/raw" || fail "colours: $without"
+	! logged "$colours" || fail "colours: $without"
 done
 run env NO_COLOR=1 "$tmp/asi-faulttop" --color always
 see '^q:quit'
 key q
 ended 0
-grep -qE "$colours" "$tmp/raw" || fail "--color always: no colours"
+logged "$colours" || fail "--color always: no colours"
 say "NO_COLOR and --color are heeded"
 
 run "bash -c '$tmp/asi-faulttop -d 300ms | cat'"
 ended 0
-see '^total 0\.3'
-! grep -qF $'\033[?1049h' "$tmp/raw" || fail "| cat uses the alternate screen"
+see '^total '
+! logged "$on" || fail "| cat uses the alternate screen"
 run "$tmp/asi-faulttop" -b -d 300ms
 ended 0
-! grep -qF $'\033[?1049h' "$tmp/raw" || fail "-b uses the alternate screen"
+! logged "$on" || fail "-b uses the alternate screen"
 for term in "" dumb nonsense; do
 	run env "TERM=$term" "$tmp/asi-faulttop" -d 300ms 100ms
 	ended 0
-	[[ $(screen | grep -c '^interval ') -ge 2 ]] || fail "TERM='$term': no tables"
-	! grep -qF $'\033' "$tmp/raw" || fail "TERM='$term': escapes"
+	shows '^interval ' || fail "TERM='$term': no tables"
+	! logged $'\033' || fail "TERM='$term': escapes"
 	[[ $(grep -c 'no live screen: .*TERM.*; tables instead' "$tmp/err") == 1 ]] ||
 		fail "TERM='$term': not said"
 done
