@@ -223,7 +223,7 @@ uninstall: ##@ 1 s @ remove what install put there
 
 .PHONY: clean
 clean: ##@ 1 s @ remove what was built; the kernel in build/kernel stays
-	rm -rf $(OUT) $(BUILD)/bpf $(BUILD)/man $(BUILD)/check $(BUILD)/vm $(BUILD)/standin $(BUILD)/fuzz $(TOOL_LINKS)
+	rm -rf $(OUT) $(BUILD)/bpf $(BUILD)/man $(BUILD)/check $(BUILD)/vm $(BUILD)/fuzz $(TOOL_LINKS)
 
 .PHONY: help
 help: ##@ 0 s @ this list
