@@ -54,3 +54,21 @@ touch_inside() {
 	echo "$tiny_pid $tiny_vm 0 $1 $2" >$asi/selftest || fail "the self-test refused $1"
 	awk '$1 == "address" { print $2, $4, $5, $7, $8 }' $asi/selftest
 }
+
+# The physical address of a page of a process: pagemap PID VADDR.
+pagemap() {
+	python3 - "$1" "$2" <<-'END'
+	import struct, sys
+	with open(f"/proc/{sys.argv[1]}/pagemap", "rb") as f:
+	    f.seek(int(sys.argv[2], 16) // 4096 * 8)
+	    entry, = struct.unpack("<Q", f.read(8))
+	if not entry >> 63:
+	    sys.exit(f"pagemap: {sys.argv[2]} of process {sys.argv[1]} is not present")
+	print(hex((entry & (1 << 55) - 1) * 4096))
+	END
+}
+
+symbol() {
+	awk -v name="$1" '$3 == name { print $1; found = 1; exit } END { exit !found }' /proc/kallsyms ||
+		fail "no symbol $1"
+}
