@@ -10,6 +10,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -56,6 +57,16 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		fail("cannot run on CPU %d: %s", cpu, strerror(errno));
 }
 
 /* Each load does some steps and returns their number, or 0 for a failure with errno set. */
@@ -112,6 +123,7 @@ static uint64_t page_churn(void)
 	return i;
 }
 
+/* With a process on the next CPU, if there is one: each byte wakes it up. */
 static uint64_t pings(void)
 {
 	static int to[2], from[2];
@@ -125,10 +137,13 @@ static uint64_t pings(void)
 		child = fork();
 		if (child < 0)
 			return 0;
-		if (!child)
+		if (!child) {
+			run_on((sched_getcpu() + 1) % sysconf(_SC_NPROCESSORS_ONLN));
 			while (read(to[0], &byte, 1) == 1)
 				if (write(from[1], &byte, 1) != 1)
 					_exit(1);
+			_exit(0);
+		}
 	}
 	for (i = 0; i < BURST; i++)
 		if (write(to[1], &byte, 1) != 1 || read(from[0], &byte, 1) != 1)
@@ -167,20 +182,39 @@ static void run_loads(struct load *loads, int n, unsigned int seconds)
 	} while (now_ns() < end);
 }
 
+/* One process on each CPU runs all of them; the sums are told. */
 static void mixed(unsigned int seconds)
 {
-	struct load loads[] = {
+	static const struct load loads[] = {
 		{ "sleeps", timer_sleeps, 0 }, { "pcireads", pci_reads, 0 },
 		{ "cpuids", cpuids, 0 },       { "pages", page_churn, 0 },
 		{ "pings", pings, 0 },	       { "syscalls", syscalls, 0 },
 	};
 	const int n = sizeof(loads) / sizeof(loads[0]);
-	int i;
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN), status = -1, i, j;
+	struct load *done = mmap(NULL, cpus * sizeof(loads), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t sum;
 
-	run_loads(loads, n, seconds);
-	printf("L2 RESULT ok load mixed");
-	for (i = 0; i < n; i++)
-		printf(" %s %lu", loads[i].name, (unsigned long)loads[i].done);
+	if (done == MAP_FAILED)
+		fail("mmap: %s", strerror(errno));
+	for (j = 0; j < cpus; j++) {
+		memcpy(done + j * n, loads, sizeof(loads));
+		if (!fork()) {
+			run_on(j);
+			run_loads(done + j * n, n, seconds);
+			_exit(0);
+		}
+	}
+	for (j = 0; j < cpus; j++)
+		if (wait(&status) < 0 || status)
+			fail("a worker ended with wait status %#x", status);
+	printf("L2 RESULT ok load mixed cpus %d", cpus);
+	for (i = 0; i < n; i++) {
+		for (sum = 0, j = 0; j < cpus; j++)
+			sum += done[j * n + i].done;
+		printf(" %s %lu", loads[i].name, (unsigned long)sum);
+	}
 	putchar('\n');
 }
 
