@@ -6,6 +6,7 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 asi=/sys/kernel/debug/asi
 test_name=$(basename "$0" .sh)
 checks=0
+vm_options=() # what a test adds to scripts/vm's options
 
 fail() {
 	echo "$test_name: $*" >&2
@@ -19,13 +20,12 @@ ok() {
 }
 
 # Starts the lab with isolation on and runs this very script in it.
-# shellcheck disable=SC2034 # extra: what the caller adds to the kernel's command line
 run_inside() {
 	local timeout=$1
 
 	shift
 	exec "$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} --timeout "$timeout" \
-		--append "kvm.address_space_isolation=1" -- "$0" --inside "$@"
+		--append "kvm.address_space_isolation=1" "${vm_options[@]}" -- "$0" --inside "$@"
 }
 
 # A tiny VM whose vCPU runs until it is stopped. Sets tiny_pid and tiny_vm.
