@@ -19,6 +19,7 @@ expect() {
 		exit 1
 	fi
 }
+# Without arguments it would install: an empty line. The Makefile asks it for single programs.
 setup_is() { printf '#!/bin/sh\necho "$@" >>"%s/setup.log"\n%s\n' "$tmp" "$1" >"$tmp/scripts/setup"; }
 
 unset CHECK_LOG_DIR CHECK_LIST_FILE CHECK_SKIPS_FILE
@@ -34,7 +35,7 @@ chmod +x "$tmp/scripts/setup"
 
 echo 'a | fast | 9 | - | true | passes' >"$tmp/tests/list"
 expect 0 "1 passed, 0 failed, 0 skipped"
-[[ $(<"$tmp/setup.log") == --check ]] || { echo "ci.sh: FAILED: installs what is there"; exit 1; }
+! grep -qx "" "$tmp/setup.log" || { echo "ci.sh: FAILED: installs what is there"; exit 1; }
 echo 'b | ci | 9 | - | false | fails' >>"$tmp/tests/list"
 expect 2 "1 passed, 1 failed, 0 skipped"
 echo 'b | fast | 9' >>"$tmp/tests/list"
@@ -47,7 +48,7 @@ echo 'a | fast | 9 | - | true | passes' >"$tmp/tests/list"
 rm "$tmp/setup.log"
 setup_is '[ $# = 0 ]'
 expect 0 "1 passed, 0 failed, 0 skipped"
-[[ $(tail -n 1 "$tmp/setup.log") == "" ]] || { echo "ci.sh: FAILED: does not install"; exit 1; }
+grep -qx "" "$tmp/setup.log" || { echo "ci.sh: FAILED: does not install"; exit 1; }
 setup_is 'exit 1'
 expect 1 "0 passed, 1 failed, 0 skipped"
 echo "ci.sh: all fine"

@@ -70,6 +70,7 @@ echo 'while (shift) { }' >"$tmp/checkpatch"
 printf '# SPDX-License-Identifier: GPL-2.0\n' >"$PATCHES_DIR/series"
 : >"$PATCHES_DIR/config/lab.config"
 : >"$PATCHES_DIR/config/isolation.config"
+: >"$PATCHES_DIR/config/boot.config"
 : >"$PATCHES_DIR/config/compile.config"
 expect 0 apply
 expect 0 refresh --new-base
