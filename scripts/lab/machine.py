@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import re
 import select
 import shlex
 import signal
@@ -17,6 +18,9 @@ GO_DOWN_LIMIT = 20      # seconds from a command's end to the machine's
 CONSOLE_LINES = 30      # shown on failure
 # Bad page, oops, warning, soft lockup: the kernel's own record, whatever the console showed.
 TAINT_OF_SPLAT = 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14
+
+# What init says: tests/vm/init/wire.h has the meaning. First "ready", then "exit"; "fail" ends it any time.
+LINE = re.compile(r"ready|exit \d{1,3} \d{1,2} \d+ \d+ -?\d+ -?\d+|fail .+")
 
 
 class Machine:
@@ -85,9 +89,10 @@ class Machine:
             self.started = time.monotonic()
             # pylint: disable=subprocess-popen-preexec-fn,consider-using-with
             self.process = subprocess.Popen(
-                command, **{"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, **options},
-                preexec_fn=die_with_runner,
-                start_new_session=True)         # the terminal's ^C is for us alone
+                command, preexec_fn=die_with_runner, **{
+                    "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log,
+                    "start_new_session": True,      # the terminal's ^C is for us alone
+                    **options})
 
     def log_name(self):
         return self.emulator.lower() + ".log"
@@ -99,6 +104,9 @@ class Machine:
 
     def on_line(self, line):
         """A line that the machine's init says."""
+        next_word = "exit " if self.ready else "ready"
+        if not LINE.fullmatch(line) or not line.startswith((next_word, "fail ")) or self.end or self.failed:
+            raise Failure("lost", f"the result channel has what init did not say: {ascii(line[:60])}")
         word, _, rest = line.partition(" ")
         if word == "ready":
             self.ready = time.monotonic() - self.started
@@ -107,7 +115,7 @@ class Machine:
                 say(f"ready after {self.ready:.2f} s")
         elif word == "exit":
             self.end = [int(field) for field in rest.split()]
-        elif word == "fail":
+        else:
             self.failed = rest
 
     def serve(self, channels, wake):
@@ -141,14 +149,19 @@ class Machine:
         if self.end and self.received() != self.end[2:4]:
             raise Failure("lost", f"{self.emulator} ended before all of the command's output had arrived")
 
+    def bad_end(self, code):
+        """What is wrong with how the process ended, or None."""
+        if code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"exited with {code}" if code else None
+
     def judge(self):
         """The process has ended by itself: was it a sound run?"""
-        code = self.process.wait()
+        bad_end = self.bad_end(self.process.wait())
         if self.failed:
             raise Failure("lost", f"the machine could not be set up: {self.failed}")
-        if code:
-            raise Failure("lost", f"{self.emulator} " + (f"exited with {code}" if code > 0 else
-                                                         f"was killed by {signal.Signals(-code).name}"))
+        if bad_end:
+            raise Failure("lost", f"{self.emulator} {bad_end}")
         if not self.ready:
             raise Failure("lost", "the machine went down before it was up")
         if not self.end:

@@ -64,6 +64,8 @@ class Qemu(Machine):
         self.program, self.package = self.arch["qemu"], self.arch["package"]
         self.kernels = self.arch["kernels"]
         self.accel = accelerator()
+        if args.file or args.debug:
+            raise Failure("setup", "--file and --debug need --engine bochs")
         super().__init__(args, status, signals)
         self.cpus = args.smp or 2
         self.initrd = os.path.join(self.dir, "initrd")

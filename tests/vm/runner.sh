@@ -4,85 +4,7 @@
 # KERNEL=PATH takes another kernel than the lab's.
 set -uo pipefail
 
-repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-mkdir -p "$repo/build/vm"
-dir=$(mktemp -d "$repo/build/vm/runner-test.XXXXXX")
-status=$dir/status
-case_name=
-runner=
-
-clean_up() {
-	[[ -z $runner ]] || kill "$runner" 2>/dev/null
-	rm -rf "$dir"
-}
-trap clean_up EXIT
-
-fail() {
-	echo "runner: $case_name: $*" >&2
-	sed 's/^/  /' "$status" "$dir/err" >&2
-	exit 1
-}
-
-vm() {
-	"$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} "$@"
-}
-
-# run CASE OPTION... -- COMMAND...: code, the output in $dir/out and $dir/err, and how often the
-# runner said that it boots again in again
-run() {
-	case_name=$1
-	shift
-	: >"$status"
-	vm --status "$status" "$@" >"$dir/out" 2>"$dir/err"
-	code=$?
-	# What any run on an old QEMU may say is not the case's own output.
-	again=$(LC_ALL=C grep -ac '^vm: booted again: ' "$dir/err")
-	LC_ALL=C sed -i '1,2{/^vm: booted again: /d}' "$dir/err"
-}
-
-# want CODE RESULT [KEY=VALUE...]: the runner's code and what the status file must say
-want() {
-	local line
-
-	[[ $code == "$1" ]] || fail "exit code $code, not $1"
-	shift
-	for line in "result=$1" "${@:2}"; do
-		grep -qxF -- "$line" "$status" || fail "the status file does not say $line"
-	done
-}
-
-no_exit_field() {
-	! grep -q '^exit=' "$status" || fail "the status file has an exit code of a command that did not end"
-}
-
-wait_for() { # SECONDS COMMAND...
-	local tries=$(($1 * 10))
-
-	shift
-	while ((tries--)); do
-		"$@" && return
-		sleep 0.1
-	done
-	return 1
-}
-
-gone() {
-	[[ ! -e /proc/$1 ]] || grep -q '^State:.Z' "/proc/$1/status"
-}
-
-# start CASE COMMAND...: a run in the background, up; its pid in $runner and QEMU's in $qemu
-start() {
-	case_name=$1
-	shift
-	: >"$status"
-	: >"$dir/err"
-	# not by vm(): its pid has to be the runner's
-	"$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} -v --status "$status" "$@" \
-		>"$dir/out" 2>"$dir/err" &
-	runner=$!
-	wait_for 60 grep -q '^vm: ready' "$dir/err" || fail "never ready"
-	qemu=$(pgrep -P "$runner" -x qemu-system-x86) || fail "no QEMU below the runner"
-}
+. "$(dirname "$0")/runner-lib.sh"
 
 exit_codes() {
 	local n
@@ -106,6 +28,16 @@ streams() {
 	want 0 ok
 	cmp "$dir/one" "$dir/out" || fail "standard output differs"
 	cmp "$dir/two" "$dir/err" || { : >"$dir/err"; fail "standard error differs"; }
+}
+
+much_output() {
+	local sum
+
+	run "50 MB of output" -- sh -c 'seq 100000000 | head -c 50000000; echo "done" >&2; exit 5'
+	want 5 ok exit=5
+	sum=$(seq 100000000 | head -c 50000000 | sha256sum)
+	[[ $(sha256sum <"$dir/out") == "$sum" ]] || fail "standard output differs: $(wc -c <"$dir/out") bytes"
+	[[ $(<"$dir/err") == "done" ]] || fail "standard error differs"
 }
 
 arguments() {
@@ -230,7 +162,7 @@ failures() {
 }
 
 # A stand-in for QEMU that dies N times first, of a trap or without a word, or after writing for 15 s
-# without a pause, which no emulated machine is fast enough for.
+# without a pause, which no emulated machine is fast enough for; or that says what init says, or worse.
 make_stand_in() {
 	local qemu_real
 
@@ -248,6 +180,12 @@ make_stand_in() {
 				timeout 15 yes >&"\$fd" &
 			done
 			wait
+			exit 0
+		fi
+		if [[ \$TRAP == says ]]; then
+			ctl=\$(sed "s/.*id=ctl,fd=\([0-9]*\).*/\1/" <<<"\$*")
+			printf '%b' "\$SAYS" >&"\$ctl"
+			read -r -t 10 -u "\$ctl"
 			exit 0
 		fi
 		[[ -z \$TRAP ]] || echo "[    1.000000] Oops: \$TRAP: 0000 [#1] PREEMPT SMP" >"\$log"
@@ -307,6 +245,35 @@ boots_again() {
 	booted_once
 }
 
+every_exit_code() {
+	local n
+
+	for ((n = 0; n < 256; n++)); do
+		SAYS="ready\nexit $n 0 0 0 0 0\n" stand_in 8.1.0 9 says "exit code $n of a stand-in" -- true
+		want "$n" ok "exit=$n"
+	done
+}
+
+# What init does not say is never taken for what it says.
+garbage() {
+	local says
+
+	for says in 'x\n' '\n' 'ready\nready\n' 'exit 0 0 0 0 0 0\n' 'ready\nexit\n' 'ready\nexit 0 0 0 0 0\n' \
+		'ready\nexit 0 0 0 0 0 x\n' 'ready\nexit 0 0 0 0 0 0 0\n' 'ready\nexit 0 0 -1 0 0 0\n' \
+		'ready\n\0377\0376\n' 'ready \n' 'ready\r\n' \
+		'ready\nexit 0 0 0 0 0 0\nexit 0 0 0 0 0 0\n'; do
+		SAYS=$says stand_in 8.1.0 9 says "garbage $says" -- true
+		want 125 lost
+		grep -q '^vm: lost: the result channel has what init did not say' "$dir/err" ||
+			fail "does not say what is wrong"
+	done
+	SAYS='ready\nexit 0 0 1 0 0 0\n' stand_in 8.1.0 9 says "output that never came" -- true
+	want 125 lost
+	SAYS='ready\nexit 0 0 0 0 0 ' stand_in 8.1.0 9 says "an end that is cut off" -- true
+	want 125 no-result
+	no_exit_field
+}
+
 # A machine that never ends, goes down, or does not start, before anything could be seen of it.
 never_up() {
 	case_name="steady writer"
@@ -339,18 +306,18 @@ ends() {
 		wait "$runner"
 		code=$?
 		want $((128 + $(kill -l "$sig"))) interrupted
-		wait_for 2 gone "$qemu" || fail "QEMU is still there"
+		wait_for 2 gone "$machine" || fail "QEMU is still there"
 	done
 
 	start "SIGKILL" -- sleep 1000
 	kill -KILL "$runner"
 	wait "$runner" 2>/dev/null
 	code=$?
-	wait_for 5 gone "$qemu" || fail "QEMU is still there"
+	wait_for 5 gone "$machine" || fail "QEMU is still there"
 	want 137 no-result
 
 	start "QEMU killed" -- sleep 1000
-	kill -KILL "$qemu"
+	kill -KILL "$machine"
 	wait "$runner"
 	code=$?
 	want 125 lost
@@ -364,6 +331,7 @@ ends() {
 
 exit_codes
 streams
+much_output
 arguments
 surroundings
 monitor
@@ -371,6 +339,8 @@ two_at_once
 failures
 make_stand_in
 old_runs
+every_exit_code
+garbage
 boots_again
 never_up
 ends

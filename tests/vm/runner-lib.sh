@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# For the tests of scripts/vm: sourced by tests/vm/runner*.sh, which may set ENGINE before.
+# KERNEL=PATH takes another kernel than the lab's.
+# shellcheck disable=SC2034 # code, again and machine are for those
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+mkdir -p "$repo/build/vm"
+dir=$(mktemp -d "$repo/build/vm/runner-test.XXXXXX")
+status=$dir/status
+case_name=
+runner=
+engine=(${ENGINE:+--engine "$ENGINE"})
+emulator=qemu-system-x86
+until=ready
+ready_limit=60
+[[ ${ENGINE-} != bochs ]] || emulator=bochs-bin
+
+clean_up() {
+	[[ -z $runner ]] || kill "$runner" 2>/dev/null
+	rm -rf "$dir"
+}
+trap clean_up EXIT
+
+fail() {
+	echo "runner: $case_name: $*" >&2
+	sed 's/^/  /' "$status" "$dir/err" >&2
+	exit 1
+}
+
+vm() {
+	"$repo/scripts/vm" x86_64 "${engine[@]}" ${KERNEL:+--kernel "$KERNEL"} "$@"
+}
+
+# run CASE OPTION... -- COMMAND...: code, the output in $dir/out and $dir/err, and how often the
+# runner said that it boots again in again
+run() {
+	case_name=$1
+	shift
+	: >"$status"
+	vm --status "$status" "$@" >"$dir/out" 2>"$dir/err"
+	code=$?
+	# What any run on an old QEMU may say is not the case's own output.
+	again=$(LC_ALL=C grep -ac '^vm: booted again: ' "$dir/err")
+	LC_ALL=C sed -i '1,2{/^vm: booted again: /d}' "$dir/err"
+}
+
+# want CODE RESULT [KEY=VALUE...]: the runner's code and what the status file must say
+want() {
+	local line
+
+	[[ $code == "$1" ]] || fail "exit code $code, not $1"
+	shift
+	for line in "result=$1" "${@:2}"; do
+		grep -qxF -- "$line" "$status" || fail "the status file does not say $line"
+	done
+}
+
+no_exit_field() {
+	! grep -q '^exit=' "$status" || fail "the status file has an exit code of a command that did not end"
+}
+
+wait_for() { # SECONDS COMMAND...
+	local tries=$(($1 * 10))
+
+	shift
+	while ((tries--)); do
+		"$@" && return
+		sleep 0.1
+	done
+	return 1
+}
+
+gone() {
+	[[ ! -e /proc/$1 ]] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+# start CASE COMMAND...: a run in the background, which has said $until; its pid in $runner and the
+# emulator's in $machine
+start() {
+	case_name=$1
+	shift
+	: >"$status"
+	: >"$dir/err"
+	# not by vm(): its pid has to be the runner's
+	"$repo/scripts/vm" x86_64 "${engine[@]}" ${KERNEL:+--kernel "$KERNEL"} -v --status "$status" "$@" \
+		>"$dir/out" 2>"$dir/err" &
+	runner=$!
+	wait_for "$ready_limit" grep -q "^vm: $until" "$dir/err" || fail "never $until"
+	machine=$(pgrep -P "$runner" -x "$emulator") || fail "no $emulator below the runner"
+}
+
