@@ -165,7 +165,7 @@ do_check() {
 	((errors == 0)) || die "$errors errors in $Q_DIR"
 	why=$(base_matches) && why="as BASE says"
 	say "patches: $(series | wc -l) patches are in order on $(base_field package); $why"
-	((warnings == 0)) || say "patches: WARNING: $warnings newer release(s) refuse the series, see above"
+	((warnings == 0)) || say "patches: WARNING: $warnings other release(s) refuse the series, see above"
 	rm -rf "$tmp"
 	trap - EXIT
 	[[ $compile == 0 ]] || check_compile

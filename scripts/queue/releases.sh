@@ -18,7 +18,7 @@ newer() { [[ $1 != "$2" && $(printf '%s\n' "$1" "$2" | sort -V | tail -1) == "$1
 # Write release $1's package to directory $2. 150 MB.
 fetch() {
 	mkdir -p "$2"
-	[[ -z $(find "$2" -maxdepth 1 -name '*.deb') ]] || return 0
+	[[ -z $(find "$2" -mindepth 1 -name '*.deb') ]] || return 0
 	say "patches: fetching (150 MB)"
 	(cd "$2" && apt-get -q download "$Q_PACKAGE=$1") >"$2/apt.log" 2>&1 || {
 		say "patches: $(grep '^E: ' "$2/apt.log" | head -1)"
@@ -32,7 +32,7 @@ unpack_named() {
 	[[ -z $tarball || -r $tarball ]] || { say "patches: $tarball: no such file"; return 1; }
 	want=$(named; sha256sum <"${tarball:-/dev/null}")
 	! have_base || [[ $(<"$Q_SRC/.named") != "$want" ]] || return 0
-	[[ -n $tarball ]] || fetch "$version" "$Q_SRC.deb" || return
+	[[ -n $tarball ]] || fetch "$version" "$Q_SRC.package" || return
 	rm -rf "$Q_SRC"
 	mkdir -p "$Q_SRC"
 	{ say Makefile; named; } | sed 's,^,*/,' >"$Q_SRC/.list"
@@ -40,7 +40,7 @@ unpack_named() {
 	if [[ -n $tarball ]]; then
 		xz -dc -T0 "$tarball"
 	else
-		dpkg-deb --fsys-tarfile "$Q_SRC.deb/"*.deb | tar -xO --wildcards "*/$Q_PACKAGE.tar.xz" | xz -dc -T0
+		dpkg-deb --fsys-tarfile "$Q_SRC.package/"*.deb | tar -xO --wildcards "*/$Q_PACKAGE.tar.xz" | xz -dc -T0
 	fi | tar -x -C "$Q_SRC" --strip-components=1 --wildcards --no-wildcards-match-slash \
 		-T "$Q_SRC/.list" 2>"$Q_SRC/.log" || true
 	if [[ ! -e $Q_SRC/Makefile ]] || grep -qvE 'Not found in archive|Exiting with failure' "$Q_SRC/.log"; then
@@ -64,8 +64,34 @@ check_release() (
 	import_series whole
 )
 
-# Zero fuzz on what apt offers besides the base: with --all on every release, and all must succeed; else
-# on BASE, which must, and on newer ones, which get a warning.
+# One line a patch in place of one a hunk.
+sum_offsets() {
+	awk -v of="$1" '
+		match($0, /: hunk [0-9]+ applied at [0-9]+ \(offset -?[0-9]+ lines?\)/) {
+			patch = substr($0, 1, RSTART - 1)
+			offset = $0
+			sub(/.*\(offset /, "", offset)
+			offset += 0
+			if (patch != last) { flush(); last = patch; low = high = offset }
+			if (offset < low) low = offset
+			if (offset > high) high = offset
+			n++
+			next
+		}
+		{ flush(); sub(/^patches: /, ""); print "patches: " of ": " $0 }
+		END { flush() }
+		function flush() {
+			if (n) {
+				sub(/^patches: /, "", last)
+				printf "patches: %s: %s: %d hunks at offsets %d to %d\n", of, last, n, low, high
+			}
+			n = 0; last = ""
+		}'
+}
+
+# Zero fuzz on what apt offers besides the base. On BASE, if that is another release than the one unpacked,
+# it is a must. On a newer one it is with --all, and gets a warning without. Older ones, which are looked
+# at with --all only, get a warning: nobody builds them any more.
 check_releases() {
 	local tmp=$1 version tarball have base rc
 	have=$(base_field package)
@@ -75,14 +101,14 @@ check_releases() {
 		[[ $all == 1 || $version == "$base" ]] || newer "$version" "${base:-$have}" || continue
 		rc=0
 		check_release "$version" "$tarball" >"$tmp/release" 2>&1 || rc=$?
-		sed "s/^patches: /patches: $version: /" "$tmp/release"
+		sum_offsets "$version" <"$tmp/release"
 		if ((rc == 0)); then
 			say "patches: $version: the series applies"
-		elif [[ $all == 1 || $version == "$base" ]]; then
+		elif [[ $version == "$base" ]] || { [[ $all == 1 ]] && newer "$version" "${base:-$have}"; }; then
 			bad "$version: apt offers it, and the series does not apply there, see above"
 		else
 			warnings=$((warnings + 1))
-			say "patches: WARNING: $version is newer than BASE and the series does not apply there, see above"
+			say "patches: WARNING: apt offers $version and the series does not apply there, see above"
 		fi
 	done < <(offered)
 }
