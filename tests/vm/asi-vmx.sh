@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# VMX, with PCIDs and TLB entries that are really global: what asi-counts and asi-isolates show on SVM.
+# With page table isolation and without: only without it the kernel's entries are global.
+set -euo pipefail
+
+# shellcheck source=tests/vm/asi-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
+
+inside() {
+	local pti=$1
+
+	grep -qw vmx /proc/cpuinfo || fail "the CPU has no VMX"
+	grep -qw pcid /proc/cpuinfo || fail "the CPU has no PCID"
+	case $pti in
+	pti=on) grep -qw pti /proc/cpuinfo || fail "no page table isolation in spite of $pti" ;;
+	nopti) ! grep -qw pti /proc/cpuinfo || fail "page table isolation in spite of $pti" ;;
+	esac
+	ok "an Intel CPU with VMX and PCID, $pti"
+	"$repo/tests/vm/asi-counts.sh" --inside
+	"$repo/build/x86_64/asi-reach" "$repo/build/x86_64/tinykvm"
+}
+
+# One boot for each; their output comes under a heading.
+outside() {
+	local pti files=(tests/vm/asi-lib.sh tests/vm/asi-counts.sh build/x86_64/tinykvm build/x86_64/asi-reach)
+
+	for pti in pti=on nopti; do
+		echo "== $pti"
+		"$repo/scripts/vm" x86_64 --engine bochs ${KERNEL:+--kernel "$KERNEL"} --timeout 400 \
+			--append "kvm.address_space_isolation=1 $pti" "${files[@]/#/--file=$repo/}" \
+			-- "$0" --inside $pti
+	done
+}
+
+if [[ ${1-} == --inside ]]; then
+	inside "$2"
+else
+	outside
+fi
