@@ -7,20 +7,11 @@
 
 . "$(dirname "$0")/standin/lib.sh"
 
-tmp=$(mktemp -d)
-pid=
 finish() {
 	[[ -z $pid ]] || kill "$pid" 2>/dev/null || true
 	rm -rf "$tmp"
 }
 trap finish EXIT
-say() { printf 'faulttop.sh: %s\n' "$*"; }
-fail() {
-	say "FAILED: $*"
-	head -n 40 "$tmp/out" | sed 's/^/  stdout | /'
-	head -n 40 "$tmp/err" | sed 's/^/  stderr | /'
-	exit 1
-}
 touch "$tmp/out" "$tmp/err"
 
 # ---- build ---------------------------------------------------------------------
@@ -31,7 +22,6 @@ standin_mount "$tmp"
 a=$(symbol do_exit)
 b=$(symbol vprintk)
 address=0xffff888012345678
-tool=$tmp/asi-faulttop
 # npf and io of SVM; not every kernel names them
 npf=0x400
 io=0x7b
@@ -39,28 +29,6 @@ me=$$
 
 # ---- helpers -------------------------------------------------------------------
 
-# start ARGUMENT...: the tool in the background, armed; its output in $tmp/out
-# unless $to names another file.
-start() {
-	rm -f "$tmp/err"
-	"$tool" "$@" >"${to:-$tmp/out}" 2>"$tmp/err" &
-	pid=$!
-	for _ in $(seq 100); do
-		! grep -qx 'asi-faulttop: ready' "$tmp/err" 2>/dev/null || return 0
-		kill -0 "$pid" 2>/dev/null || break
-		sleep 0.1
-	done
-	fail "$*: not ready"
-}
-# stop EXIT [SIGNAL]
-stop() {
-	local got=0
-	[[ -z ${2:-} ]] || kill "-$2" "$pid"
-	wait "$pid" || got=$?
-	pid=
-	[[ $got == "$1" ]] || fail "exit $got, expected $1"
-}
-fault() { "$tmp/fault" "$@"; }
 printed() { grep -qE -- "$1" "$tmp/out" || fail "does not print: $1"; }
 row() { printed "^ *$me:1\($comm\) +$1 +[0-9.]+ +[0-9.]+% +$2 +$3\+0x0 +$4 "; }
 comm=$(tr ' ' '_' <"/proc/$me/comm")

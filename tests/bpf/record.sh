@@ -7,55 +7,24 @@
 
 . "$(dirname "$0")/standin/lib.sh"
 
-tmp=$(mktemp -d)
-pid=
 finish() {
 	[[ -z $pid ]] || kill "$pid" 2>/dev/null || true
 	umount "$tmp/disk" 2>/dev/null || true
 	rm -rf "$tmp"
 }
 trap finish EXIT
-say() { printf 'record.sh: %s\n' "$*"; }
-fail() {
-	say "FAILED: $*"
-	head -n 40 "$tmp/out" | sed 's/^/  stdout | /'
-	head -n 40 "$tmp/err" | sed 's/^/  stderr | /'
-	exit 1
-}
 touch "$tmp/out" "$tmp/err"
 standin_build "$tmp"
 standin_mount "$tmp"
 
 a=$(symbol do_exit)
 b=$(symbol vprintk)
-tool=$tmp/asi-faulttop
 flr=$tmp/run.flr
 npf=0x400
 io=0x7b
 me=$$
-fault() { "$tmp/fault" "$@"; }
-
-# start ARGUMENT...: the tool in the background, armed, recording to $flr
-start() {
-	rm -f "$tmp/err"
-	"$tool" -w "$flr" "$@" >"$tmp/out" 2>"$tmp/err" &
-	pid=$!
-	for _ in $(seq 100); do
-		! grep -qx 'asi-faulttop: ready' "$tmp/err" 2>/dev/null || return 0
-		kill -0 "$pid" 2>/dev/null || break
-		sleep 0.1
-	done
-	fail "$*: not ready"
-}
-# stop EXIT [SIGNAL]
-stop() {
-	local got=0
-	[[ -z ${2:-} ]] || kill "-$2" "$pid"
-	# a line of the shell's about a killed job
-	wait "$pid" 2>/dev/null || got=$?
-	pid=
-	[[ $got == "$1" ]] || fail "exit $got, expected $1"
-}
+# record ARGUMENT...: the tool in the background, armed, recording to $flr
+record() { start -w "$flr" "$@"; }
 # Faults on several sites, of two VMs of this process and one of process 1.
 some() {
 	fault 23 $me 1 0 0xffff888012345678 "$a" $npf
@@ -76,7 +45,7 @@ ran() {
 	shift
 	rm -f "$flr"
 	# shellcheck disable=SC2086 # a list
-	start $live "$@"
+	record $live "$@"
 	some
 	sleep 0.35
 	some
@@ -114,7 +83,7 @@ grep -qE '^lost [1-9][0-9]* of all VMMs: map_full [0-9]+ \(raise --sites\)$' "$t
 # ---- killed -----------------------------------------------------------------------
 
 rm -f "$flr"
-start -b 300ms
+record -b 300ms
 some
 sleep 0.8
 stop 137 KILL
@@ -153,7 +122,7 @@ FAIL=attach refused "cannot attach" -w "$flr" --force
 cmp "$flr" "$tmp/old.flr" || fail "a refused run spoils the old file"
 FAIL=attach refused "cannot attach" -w "$tmp/new.flr"
 [[ ! -e $tmp/new.flr ]] || fail "a refused run leaves a file"
-start --force -d 100ms
+record --force -d 100ms
 stop 0
 same
 say "-w overwrites with --force only, and not for nothing"
@@ -163,7 +132,7 @@ mkdir "$tmp/disk"
 mount -t tmpfs -o size=16k tmpfs "$tmp/disk"
 flr=$tmp/disk/run.flr
 rm -f "$tmp/err"
-start -b 50ms
+record -b 50ms
 for ((i = 0; i < 200; i++)); do
 	fault 1 $me 1 0 0xffff888012345678 $((a + i)) $npf
 done

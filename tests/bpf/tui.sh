@@ -7,7 +7,6 @@
 
 . "$(dirname "$0")/standin/lib.sh"
 
-tmp=$(mktemp -d)
 socket=tui
 tm() { TMUX_TMPDIR=$tmp tmux -L "$socket" -f /dev/null "$@"; }
 finish() {
@@ -17,7 +16,6 @@ finish() {
 trap finish EXIT
 window=x
 screen() { tm capture-pane -p -t $window; }
-say() { printf 'tui.sh: %s\n' "$*"; }
 fail() {
 	say "FAILED: $*"
 	screen | sed 's/^/  screen | /'
@@ -28,7 +26,6 @@ touch "$tmp/err"
 
 standin_build "$tmp"
 standin_mount "$tmp"
-fault() { "$tmp/fault" "$@"; }
 a=$(symbol do_exit)
 b=$(symbol vprintk)
 # A process that there is not, user memory, and "no VM exit yet": the same everywhere.

@@ -70,3 +70,39 @@ standin_mount() {
 
 # symbol NAME: its address
 symbol() { awk -v name="$1" '$3 == name { print "0x" $1; exit }' /proc/kallsyms; }
+
+# For tests that run the tool in the background: its output is in $tmp/out and $tmp/err, and $pid is
+# its process or nothing. The test removes $tmp when it ends.
+tmp=$(mktemp -d)
+tool=$tmp/asi-faulttop
+pid=
+
+say() { printf '%s: %s\n' "${0##*/}" "$*"; }
+fail() {
+	say "FAILED: $*"
+	head -n 40 "$tmp/out" | sed 's/^/  stdout | /'
+	head -n 40 "$tmp/err" | sed 's/^/  stderr | /'
+	exit 1
+}
+# start ARGUMENT...: the tool, armed; its output in $tmp/out unless $to names another file
+start() {
+	rm -f "$tmp/err"
+	"$tool" "$@" >"${to:-$tmp/out}" 2>"$tmp/err" &
+	pid=$!
+	for _ in $(seq 100); do
+		! grep -qx 'asi-faulttop: ready' "$tmp/err" 2>/dev/null || return 0
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.1
+	done
+	fail "$*: not ready"
+}
+# stop EXIT [SIGNAL]
+stop() {
+	local got=0
+	[[ -z ${2:-} ]] || kill "-$2" "$pid"
+	# else a line of the shell's about a killed job
+	wait "$pid" 2>/dev/null || got=$?
+	pid=
+	[[ $got == "$1" ]] || fail "exit $got, expected $1"
+}
+fault() { "$tmp/fault" "$@"; }
