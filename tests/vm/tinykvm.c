@@ -21,9 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/kvm.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +32,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include "kvm-guest.h"
 
 #define PAGE 4096
 #define CODE_GPA 0x1000
@@ -126,42 +126,10 @@ struct vm {
 
 static volatile sig_atomic_t stop;
 
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "tinykvm: ");
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(1);
-}
-
 static void on_signal(int sig)
 {
 	(void)sig;
 	stop = 1;
-}
-
-static void *map_guest_memory(struct vm *vm, int slot, uint64_t gpa, size_t size)
-{
-	struct kvm_userspace_memory_region region = {
-		.slot = slot,
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-	};
-	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (mem == MAP_FAILED)
-		die("cannot map %zu bytes of guest memory: %m", size);
-	/* EINVAL: a kernel without huge pages */
-	if (madvise(mem, size, MADV_NOHUGEPAGE) && errno != EINVAL)
-		die("cannot keep guest memory out of huge pages: %m");
-	region.userspace_addr = (uintptr_t)mem;
-	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
-		die("KVM_SET_USER_MEMORY_REGION %#lx: %m", (unsigned long)gpa);
-	return mem;
 }
 
 static void open_kport(struct vm *vm)
@@ -192,12 +160,12 @@ static void open_vm(struct vm *vm, uint32_t touch)
 	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000))
 		die("KVM_SET_TSS_ADDR: %m");
 
-	vm->code = map_guest_memory(vm, 0, CODE_GPA, PAGE);
+	vm->code = map_guest_memory(vm->fd, 0, CODE_GPA, PAGE);
 	memcpy(vm->code, guest_code, guest_code_end - guest_code);
-	vm->data = map_guest_memory(vm, 1, DATA_GPA, PAGE);
+	vm->data = map_guest_memory(vm->fd, 1, DATA_GPA, PAGE);
 	memset(vm->data, 0, PAGE);
 	if (touch)
-		vm->touch = map_guest_memory(vm, 2, TOUCH_GPA, (size_t)touch * PAGE);
+		vm->touch = map_guest_memory(vm->fd, 2, TOUCH_GPA, (size_t)touch * PAGE);
 	open_kport(vm);
 
 	vm->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
@@ -218,19 +186,6 @@ static void close_vm(struct vm *vm)
 	close(vm->kvm);
 }
 
-static void set_segment(struct kvm_segment *seg, int type)
-{
-	*seg = (struct kvm_segment){
-		.limit = 0xffffffff,
-		.selector = 8,
-		.type = type,
-		.present = 1,
-		.db = 1,
-		.s = 1,
-		.g = 1,
-	};
-}
-
 /* Flat 32-bit segments, no paging, an empty IDT, interrupts off: the vCPU at the start of the code. */
 static void reset_vcpu(struct vm *vm)
 {
@@ -240,13 +195,7 @@ static void reset_vcpu(struct vm *vm)
 
 	if (ioctl(vm->vcpu, KVM_GET_SREGS, &sregs))
 		die("KVM_GET_SREGS: %m");
-	sregs.cr0 |= 1;
-	set_segment(&sregs.cs, 11);
-	set_segment(&sregs.ds, 3);
-	sregs.es = sregs.ds;
-	sregs.fs = sregs.ds;
-	sregs.gs = sregs.ds;
-	sregs.ss = sregs.ds;
+	set_flat_segments(&sregs);
 	sregs.idt.base = 0;
 	sregs.idt.limit = 0;
 	if (ioctl(vm->vcpu, KVM_SET_SREGS, &sregs))
@@ -394,20 +343,6 @@ static void __attribute__((noreturn)) usage(int code)
 		"Exit code: 0; 1 if anything failed or two counts of one thing differ; 2 wrong usage.\n",
 		TOUCH_MAX, STATS);
 	exit(code);
-}
-
-static uint32_t number(const char *text, uint32_t max)
-{
-	unsigned long long n;
-	char *end;
-
-	errno = 0;
-	n = strtoull(text, &end, 0);
-	if (errno || *end || end == text || *text == '-' || n > max) {
-		fprintf(stderr, "tinykvm: not a number from 0 to %u: %s\n", max, text);
-		exit(2);
-	}
-	return n;
 }
 
 static void parse(int argc, char **argv, struct options *opt)

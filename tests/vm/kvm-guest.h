@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the lab's own small VMs have in common: memory, and a vCPU in 32-bit protected mode. */
+#ifndef KVM_GUEST_H
+#define KVM_GUEST_H
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+static inline void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+/* A number from 0 to max of the command line, or exit code 2. */
+static inline uint32_t number(const char *text, uint32_t max)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	if (errno || *end || end == text || *text == '-' || n > max) {
+		fprintf(stderr, "%s: not a number from 0 to %u: %s\n",
+			program_invocation_short_name, max, text);
+		exit(2);
+	}
+	return n;
+}
+
+/* Where memory slot number `slot` of a VM is in the guest; size 0 removes it. */
+static inline void place_guest_memory(int vm, int slot, uint64_t gpa, void *mem, size_t size)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)mem,
+	};
+
+	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region))
+		die("KVM_SET_USER_MEMORY_REGION %#lx: %m", (unsigned long)gpa);
+}
+
+static inline void *map_guest_memory(int vm, int slot, uint64_t gpa, size_t size)
+{
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mem == MAP_FAILED)
+		die("cannot map %zu bytes of guest memory: %m", size);
+	/* EINVAL: a kernel without huge pages */
+	if (madvise(mem, size, MADV_NOHUGEPAGE) && errno != EINVAL)
+		die("cannot keep guest memory out of huge pages: %m");
+	place_guest_memory(vm, slot, gpa, mem, size);
+	return mem;
+}
+
+static inline void set_segment(struct kvm_segment *seg, int selector, int type)
+{
+	*seg = (struct kvm_segment){
+		.limit = 0xffffffff,
+		.selector = selector,
+		.type = type,
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1,
+	};
+}
+
+/* 32-bit protected mode without paging: flat segments, code 8 and data 16. */
+static inline void set_flat_segments(struct kvm_sregs *sregs)
+{
+	sregs->cr0 |= 1;
+	set_segment(&sregs->cs, 8, 11);
+	set_segment(&sregs->ds, 16, 3);
+	sregs->es = sregs->ds;
+	sregs->fs = sregs->ds;
+	sregs->gs = sregs->ds;
+	sregs->ss = sregs->ds;
+}
+
+#endif /* KVM_GUEST_H */
