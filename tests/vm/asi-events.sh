@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What comes from outside while VMs run isolated: NMIS (1,000) NMIs, MCES (20) machine checks, CYCLES (20)
-# times a CPU goes offline and online. Every one is counted, the VMs go on, and the kernel has no splat.
+# What comes from outside while VMs run isolated: MCES (20) machine checks, NMIS (1,000) NMIs, CYCLES (20) times
+# a CPU goes offline and online; NMIs and CPUs with Linux guests under load, too. Every one is counted, the VMs
+# go on, and the kernel has no splat.
 set -euo pipefail
 
 # shellcheck source=tests/vm/asi-lib.sh
@@ -35,16 +36,28 @@ stress_stop() {
 	echo "the VM: $(</tmp/stress)"
 }
 
-guest_start() {
-	"$repo/scripts/l2" --name events --smp 2 --load mixed --seconds 30 --timeout 500 >/tmp/l2.log 2>&1 &
-	guest=$!
+# Linux guests with two vCPUs, one after the other, until they are told to stop.
+guests() {
+	local n
+
+	for ((n = 1; ; n++)); do
+		"$repo/scripts/l2" --name "events-$n" --smp 2 --load mixed --seconds 15 --timeout 300 >/tmp/l2.log 2>&1 ||
+			{ tail -20 /tmp/l2.log >&2; fail "guest $n did not end well"; }
+		echo "guest $n: $(grep -a '^L2 RESULT' /tmp/l2.log | tr -d '\r')"
+		[[ ! -e /tmp/stop ]] || return 0
+	done
+}
+
+guests_start() {
+	guests &
+	guests=$!
 	timeout 120 sh -c "until grep -q '^L2 READY cpus 2 ' /tmp/l2.log; do sleep 0.5; done" ||
 		{ cat /tmp/l2.log >&2; fail "the guest did not come up with two CPUs"; }
 }
 
-guest_stop() {
-	wait "$guest" || { tail -20 /tmp/l2.log >&2; fail "the guest did not end well"; }
-	grep -a '^L2 RESULT' /tmp/l2.log | tr -d '\r'
+guests_stop() {
+	touch /tmp/stop
+	wait "$guests" || fail "a guest did not end well"
 }
 
 # Both VMs have run isolated while $1 happened.
@@ -116,19 +129,19 @@ clean() {
 }
 
 inside() {
-	local stress guest machine_checks
+	local stress guests machine_checks
 
 	stress_start
 	mces "$2"
 
 	stress_start
-	guest_start
+	guests_start
 	nmis "$1"
 	clean "after NMIs"
 	hotplug "$3"
 	clean "after CPU hotplug"
 	stress_stop
-	guest_stop
+	guests_stop
 	[[ $(grep -vc '^#' $asi/ranges) == 0 ]] || { cat $asi/ranges >&2; fail "ranges are left"; }
 	ok "the VMs went on, and nothing of them is left"
 	echo "$test_name: $checks checks"
