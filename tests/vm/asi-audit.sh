@@ -85,7 +85,10 @@ print(address(anon), address(cache), flush=True); time.sleep(600)' >/tmp/pages &
 
 # The guest under load; it is warm when both vCPUs have been inside a thousand times. Sets guest.
 guest_start() {
-	"$repo/scripts/l2" --name audit --smp 2 --mem 256 --load mixed --seconds 90 --timeout 300 >$l2_log 2>&1 &
+	mkfifo /tmp/l2.input
+	exec 9<>/tmp/l2.input
+	"$repo/scripts/l2" --name audit --smp 2 --mem 256 --load mixed --seconds 300 --timeout 360 \
+		--input /tmp/l2.input >$l2_log 2>&1 &
 	l2_pid=$!
 	timeout 180 sh -c "until grep -q '^L2 READY cpus 2 ' $l2_log; do sleep 0.5; done" ||
 		{ cat $l2_log >&2; fail "the guest did not come up with two CPUs"; }
@@ -142,6 +145,7 @@ inside() {
 	ok "nothing of it is left, and verify is clean"
 	kill "$pages_pid"
 	tiny_stop
+	echo stop >&9
 	wait "$l2_pid" || { tail -20 $l2_log >&2; fail "the guest did not end well"; }
 	ok "$(grep -a '^L2 RESULT' $l2_log | tr -d '\r')"
 	echo "$test_name: $checks checks"

@@ -19,9 +19,9 @@ ok() {
 	echo "ok $checks $*"
 }
 
-# Starts the lab with isolation on and runs this very script in it.
+# Starts the lab with isolation on and runs this very script in it. CHECK_SLOW: see tests/run.
 run_inside() {
-	local timeout=$1
+	local timeout=$(($1 * ${CHECK_SLOW:-1}))
 
 	shift
 	exec "$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} --timeout "$timeout" \

@@ -11,4 +11,5 @@ names=$(awk -F ' *\\| *' '!/^#/ && $2 == "ci" && $4 ~ /(^| )kernel( |$)/ && $1 !
 read -ra tests <<<"$(tr '\n' ' ' <<<"$names")"
 ((${#tests[@]} >= 10)) || { echo "debug-tier: only ${#tests[@]} tests: ${tests[*]}" >&2; exit 1; }
 
-LAB_KERNEL=debug CHECK_LOG_DIR=${CHECK_LOG_DIR:-build/check}/debug exec tests/run -n "${tests[@]}" asi-events
+CHECK_SLOW=3 LAB_KERNEL=debug CHECK_LOG_DIR=${CHECK_LOG_DIR:-build/check}/debug \
+	exec tests/run -n "${tests[@]}"

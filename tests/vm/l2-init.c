@@ -2,7 +2,7 @@
 /*
  * init of the Linux guest that scripts/l2 boots: says READY, runs a load, says how much of it it did
  * in one line `L2 RESULT ok ...`, and powers off. Everything goes to the console, which is the serial
- * line. A failed step says `L2 RESULT fail ...` instead.
+ * line. A failed step says `L2 RESULT fail ...` instead. A line on the console ends the load early.
  *
  * Kernel arguments: l2.load=boot|idle|mixed, l2.seconds=N.
  */
@@ -10,9 +10,11 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,7 +168,16 @@ struct load {
 	uint64_t done;
 };
 
-static void run_loads(struct load *loads, int n, unsigned int seconds)
+/* True when there is a line on the console, in at most ms milliseconds. */
+static bool told_to_stop(int ms)
+{
+	struct pollfd console = { .fd = 0, .events = POLLIN };
+	char line[64];
+
+	return poll(&console, 1, ms) == 1 && read(0, line, sizeof(line)) > 0;
+}
+
+static void run_loads(struct load *loads, int n, unsigned int seconds, const volatile bool *stop)
 {
 	uint64_t end = now_ns() + seconds * 1000000000ull, steps;
 	int i;
@@ -179,7 +190,7 @@ static void run_loads(struct load *loads, int n, unsigned int seconds)
 				fail("%s: %s", loads[i].name, strerror(errno));
 			loads[i].done += steps;
 		}
-	} while (now_ns() < end);
+	} while (now_ns() < end && !*stop);
 }
 
 /* One process on each CPU runs all of them; the sums are told. */
@@ -191,9 +202,10 @@ static void mixed(unsigned int seconds)
 		{ "pings", pings, 0 },	       { "syscalls", syscalls, 0 },
 	};
 	const int n = sizeof(loads) / sizeof(loads[0]);
-	int cpus = sysconf(_SC_NPROCESSORS_ONLN), status = -1, i, j;
-	struct load *done = mmap(NULL, cpus * sizeof(loads), PROT_READ | PROT_WRITE,
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN), status = -1, left = cpus, i, j;
+	struct load *done = mmap(NULL, cpus * sizeof(loads) + sizeof(bool), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile bool *stop = (volatile bool *)(done + cpus * n);
 	uint64_t sum;
 
 	if (done == MAP_FAILED)
@@ -202,13 +214,19 @@ static void mixed(unsigned int seconds)
 		memcpy(done + j * n, loads, sizeof(loads));
 		if (!fork()) {
 			run_on(j);
-			run_loads(done + j * n, n, seconds);
+			run_loads(done + j * n, n, seconds, stop);
 			_exit(0);
 		}
 	}
-	for (j = 0; j < cpus; j++)
-		if (wait(&status) < 0 || status)
+	while (left) {
+		i = waitpid(-1, &status, WNOHANG);
+		if (i < 0 || (i > 0 && status))
 			fail("a worker ended with wait status %#x", status);
+		if (i > 0)
+			left--;
+		else if (told_to_stop(200))
+			*stop = true;
+	}
 	printf("L2 RESULT ok load mixed cpus %d", cpus);
 	for (i = 0; i < n; i++) {
 		for (sum = 0, j = 0; j < cpus; j++)
@@ -255,7 +273,7 @@ int main(void)
 	if (!strcmp(load, "boot")) {
 		puts("L2 RESULT ok load boot");
 	} else if (!strcmp(load, "idle")) {
-		sleep(seconds);
+		told_to_stop(seconds * 1000);
 		printf("L2 RESULT ok load idle seconds %u\n", seconds);
 	} else if (!strcmp(load, "mixed")) {
 		mixed(seconds);
