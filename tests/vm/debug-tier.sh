@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The debug kernel (lockdep, DEBUG_VM, kmemleak ... see kernel-patches/6.12/config/debug.config) runs all tests
-# of the ci tier that boot the lab's kernel, and the stress tests. A splat in any of them is a failure.
+# of the ci tier that boot the lab's kernel. A splat in any of them is a failure.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
