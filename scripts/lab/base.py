@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """What every part of the lab runner uses."""
 
+import ctypes
 import os
 import re
+import signal
+import subprocess
 import sys
+import time
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 SPLATS = os.path.join(REPO, "scripts/splat.patterns")
@@ -44,6 +48,36 @@ class Status:
 
 def say(text):
     print("vm: " + text, file=sys.stderr, flush=True)
+
+
+def die_with_us():
+    """For subprocess's preexec_fn: a function that has the child killed when this process ends."""
+    parent = os.getpid()
+    libc = ctypes.CDLL(None)
+
+    def in_child():
+        libc.prctl(1, signal.SIGKILL)       # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return in_child
+
+
+def run_child(command, signals, **options):
+    """Run a program to its end, its output on standard error; it ends with us, and when a signal came."""
+    try:
+        # pylint: disable=subprocess-popen-preexec-fn
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True,
+                              preexec_fn=die_with_us(), **options) as process:
+            while process.poll() is None:
+                if signals:
+                    process.kill()
+                    raise Failure("interrupted", f"by {signal.Signals(signals[0]).name}")
+                time.sleep(0.05)
+    except OSError as e:
+        raise Failure("setup", f"cannot run {command[0]}: {e}") from e
+    if process.returncode:
+        raise Failure("setup", f"{command[0]} failed with {process.returncode}")
 
 
 def splat_pattern():

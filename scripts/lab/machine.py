@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """One run of a machine: its process from start to end, and what is said of it."""
 
-import ctypes
 import os
 import re
 import select
@@ -11,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from lab.base import REPO, Failure, say, splat_pattern
+from lab.base import REPO, Failure, die_with_us, say, splat_pattern
 from lab.rundir import make_run_dir
 
 GO_DOWN_LIMIT = 20      # seconds from a command's end to the machine's
@@ -77,19 +76,11 @@ class Machine:
     def spawn(self, command, **options):
         """Start the machine's process; it does not outlive ours."""
         self.command = command
-        parent = os.getpid()
-        libc = ctypes.CDLL(None)
-
-        def die_with_runner():
-            libc.prctl(1, signal.SIGKILL)       # PR_SET_PDEATHSIG
-            if os.getppid() != parent:
-                os._exit(1)
-
         with open(os.path.join(self.dir, self.log_name()), "wb") as log:
             self.started = time.monotonic()
             # pylint: disable=subprocess-popen-preexec-fn,consider-using-with
             self.process = subprocess.Popen(
-                command, preexec_fn=die_with_runner, **{
+                command, preexec_fn=die_with_us(), **{
                     "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log,
                     "start_new_session": True,      # the terminal's ^C is for us alone
                     **options})

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 
+from lab import arm64root
 from lab.base import REPO, Failure, say
 from lab.channels import Keys, Lines, Relay
 from lab.initramfs import build_init, cpio, job_file
@@ -15,14 +16,18 @@ from lab.machine import GO_DOWN_LIMIT, Machine
 from lab.monitor import Monitor
 
 PORTS = ("ctl", "out", "err", "monitor")    # virtio-serial; their names there start with faultline.
+PATCHED_QEMU = os.path.join(REPO, "build/arm64/qemu/qemu-system-aarch64")
 BOOTS = 3               # at most, see STALE_BREAKPOINT
 
 # A silent line needs no time on a slow serial port; warnings and worse are shown. A loaded TCG machine
-# is not locked up at once. Its kernel refines the TSC's frequency after KVM has taken it; KVM without
-# TSC scaling gives guests that are off by more than the tolerance a TSC multiplier of 0, and with it
-# timers that fire many seconds late. Nor does a timer interrupt always come within the few ticks that the
-# boot waits for it, when the host is busy; the kernel would panic.
-KERNEL_ARGS = "loglevel=5 panic=-1 oops=panic watchdog_thresh=30 no_timer_check kvm.tsc_tolerance_ppm=20000"
+# is not locked up at once.
+KERNEL_ARGS = "loglevel=5 panic=-1 oops=panic watchdog_thresh=30"
+
+# The kernel refines the TSC's frequency after KVM has taken it; KVM without TSC scaling gives guests that
+# are off by more than the tolerance a TSC multiplier of 0, and with it timers that fire many seconds late.
+# Nor does a timer interrupt always come within the few ticks that the boot waits for it, when the host is
+# busy; the kernel would panic.
+X86_KERNEL_ARGS = "no_timer_check kvm.tsc_tolerance_ppm=20000"
 
 # QEMU before 8.1 may keep a translation made from code that another CPU was patching (it did not lock
 # the page meanwhile), so that a breakpoint of the kernel's text poking stays for ever. That is not the
@@ -40,7 +45,30 @@ ARCHES = {
         "machine": ["-machine", "q35", "-cpu", "max,+svm,+npt"],
         "machine_kvm": ["-machine", "q35", "-cpu", "host"],
         "console": "ttyS0",
+        "terminal": "ttyS1",
+        "terminal_device": ["-serial", "chardev:tty"],
+        "kernel_args": X86_KERNEL_ARGS,
         "compiler": "gcc",
+        "root": "/",
+        "modules": (),
+        "stale_breakpoints": True,
+    },
+    # KVM at EL2. A newer QEMU in a machine with -cpu max of QEMU 7.2 locks a CPU up. The board has one
+    # serial line only.
+    "arm64": {
+        "qemu": "qemu-system-aarch64",
+        "package": "qemu-system-arm",
+        "kernels": ("vmlinuz",),
+        "machine": ["-machine", "virt,virtualization=on,gic-version=3", "-cpu", "neoverse-n1"],
+        "machine_kvm": ["-machine", "virt,gic-version=max", "-cpu", "host"],
+        "console": "ttyAMA0",
+        "terminal": "hvc0",
+        "terminal_device": ["-device", "virtconsole,chardev=tty"],
+        "kernel_args": "",
+        "compiler": "aarch64-linux-gnu-gcc",
+        "root": arm64root.ROOT,
+        "modules": ("9pnet_virtio", "9p"),
+        "stale_breakpoints": False,
     },
 }
 
@@ -67,6 +95,8 @@ class Qemu(Machine):
         self.accel = accelerator()
         if args.file or args.debug:
             raise Failure("setup", "--file and --debug need --engine bochs")
+        if args.arch == "arm64":
+            arm64root.provide(os.environ.get("LAB_KERNEL"), signals)
         super().__init__(args, status, signals)
         self.cpus = args.smp or 2
         self.initrd = os.path.join(self.dir, "initrd")
@@ -76,7 +106,7 @@ class Qemu(Machine):
 
     def has_stale_breakpoints(self):
         """Is this QEMU one with the bug at STALE_BREAKPOINT?"""
-        if self.accel != "tcg":
+        if self.accel != "tcg" or not self.arch["stale_breakpoints"]:
             return False
         said = subprocess.run([self.program, "--version"], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, check=False).stdout
@@ -94,15 +124,34 @@ class Qemu(Machine):
             "FAULTLINE_KERNEL": "/run/kernel/" + os.path.basename(self.kernel),
         }
         settings = [f"repo={REPO}"] + [f"env={k}={v}" for k, v in env.items()]
+        if self.args.arch == "arm64":
+            settings.append(f"env=FAULTLINE_QEMU={self.inner_qemu()}")
         if self.has_stale_breakpoints():
             settings.append("hold=vm")
         if self.args.interactive:
             size = shutil.get_terminal_size()
-            settings.append(f"tty={size.lines} {size.columns}")
+            settings.append(f"tty=/dev/{self.arch['terminal']} {size.lines} {size.columns}")
         init = build_init(self.args.arch, self.arch["compiler"])
         with open(init, "rb") as f, open(self.initrd, "wb") as out:
             out.write(cpio([("init", 0o100755, f.read()),
-                            ("job", 0o100600, job_file(settings, self.args.command))]))
+                            ("job", 0o100600, job_file(settings, self.args.command)),
+                            *self.modules()]))
+
+    def inner_qemu(self):
+        """The path in the machine of the QEMU for its guests."""
+        if self.args.qemu != "patched":
+            return "/usr/bin/qemu-system-aarch64"
+        if not os.access(PATCHED_QEMU, os.X_OK):
+            raise Failure("setup", f"no patched QEMU at {PATCHED_QEMU}: build it with `make qemu`")
+        return PATCHED_QEMU
+
+    def modules(self):
+        """The files of the initramfs that init loads as modules, in the order of their names."""
+        modules = arm64root.modules_for(self.kernel, self.arch["modules"]) if self.arch["modules"] else []
+        if modules:
+            yield "modules", 0o040755, b""
+        for number, (name, content) in enumerate(modules, 10):
+            yield f"modules/{number}-{name}", 0o100600, content
 
     def qemu_command(self, ports):
         arch, args = self.arch, self.args
@@ -112,18 +161,18 @@ class Qemu(Machine):
                    *arch["machine_kvm" if kvm else "machine"],
                    "-smp", str(self.cpus), "-m", args.mem or "2048",
                    "-kernel", self.kernel, "-initrd", self.initrd,
-                   "-append", f"console={arch['console']} {KERNEL_ARGS} {args.append}".strip(),
+                   "-append", " ".join(f"console={arch['console']} {KERNEL_ARGS} {arch['kernel_args']} {args.append}".split()),
                    "-chardev", f"file,id=console,path={comma(self.console)}",
                    "-serial", "chardev:console"]
-        if "tty" in ports:
-            command += ["-chardev", f"socket,id=tty,fd={ports['tty']}", "-serial", "chardev:tty"]
         command += ["-device", "virtio-serial-pci"]
+        if "tty" in ports:
+            command += ["-chardev", f"socket,id=tty,fd={ports['tty']}", *arch["terminal_device"]]
         for name in PORTS:
             command += ["-chardev", f"socket,id={name},fd={ports[name]}",
                         "-device", f"virtserialport,chardev={name},name=faultline.{name}"]
         command += ["-chardev", f"socket,id=qmp,fd={ports['qmp']}",
                     "-mon", "chardev=qmp,mode=control"]
-        for tag, path, mode in (("root", "/", ",readonly=on"),
+        for tag, path, mode in (("root", arch["root"], ",readonly=on"),
                                 ("kernel", os.path.dirname(self.kernel), ",readonly=on"),
                                 ("repo", REPO, "")):
             command += ["-virtfs", f"local,path={comma(path)},mount_tag={tag},"

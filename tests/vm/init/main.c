@@ -7,10 +7,11 @@
  * string "argv", then the command's arguments, which may be empty. The keys:
  *   repo    the repository, the command's working directory
  *   env     VARIABLE=VALUE of the command's environment; may come again
- *   tty     "ROWS COLUMNS" of an interactive session, whose terminal is the second serial line
+ *   tty     "DEVICE ROWS COLUMNS" of an interactive session's terminal
  *   hold    "vm": hold a VM, see hold.c
  *   serial  the wire is this serial line, and the root is the initramfs; otherwise it is virtio-serial,
  *           and the root is the host's, over 9p
+ * Files in /modules are kernel modules, which are loaded first.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,6 +29,7 @@
 #include <unistd.h>
 
 #include "hold.h"
+#include "modules.h"
 #include "root.h"
 #include "wire.h"
 
@@ -114,17 +116,18 @@ static long taint(void)
 	return mask;
 }
 
-/* An interactive session has the second serial line as its terminal. */
-static void take_terminal(const char *size)
+static void take_terminal(const char *tty)
 {
 	struct winsize ws = { 0 };
-	int fd;
+	char device[64] = "";
+	int fd, n;
 
+	n = sscanf(tty, "%63s %hu %hu", device, &ws.ws_row, &ws.ws_col);
 	setsid();
-	fd = open("/dev/ttyS1", O_RDWR);
+	fd = open(device, O_RDWR);
 	if (fd < 0 || ioctl(fd, TIOCSCTTY, 0))
 		_exit(126);
-	if (sscanf(size, "%hu %hu", &ws.ws_row, &ws.ws_col) == 2)
+	if (n == 3)
 		ioctl(fd, TIOCSWINSZ, &ws);
 	dup2(fd, STDIN_FILENO);
 	dup2(fd, STDOUT_FILENO);
@@ -235,6 +238,7 @@ static void set_up(struct job *job)
 	else
 		wire_open_ports();
 	read_job(job);
+	load_modules();
 	if (job->serial)
 		root_from_initramfs(job->repo);
 	else
