@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # For the tests of scripts/vm: sourced by tests/vm/runner*.sh, which may set ENGINE before.
-# KERNEL=PATH takes another kernel than the lab's.
+# ARCH=arm64 takes machines of that; KERNEL=PATH takes another kernel than the lab's.
 # shellcheck disable=SC2034 # code, again and machine are for those
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -11,7 +11,10 @@ status=$dir/status
 case_name=
 runner=
 engine=(${ENGINE:+--engine "$ENGINE"})
-emulator=qemu-system-x86
+arch=${ARCH:-x86_64}
+qemu=qemu-system-x86_64
+[[ $arch != arm64 ]] || qemu=qemu-system-aarch64
+emulator=${qemu:0:15}	# as the kernel cuts it
 until=ready
 ready_limit=60
 [[ ${ENGINE-} != bochs ]] || emulator=bochs-bin
@@ -29,7 +32,7 @@ fail() {
 }
 
 vm() {
-	"$repo/scripts/vm" x86_64 "${engine[@]}" ${KERNEL:+--kernel "$KERNEL"} "$@"
+	"$repo/scripts/vm" "$arch" "${engine[@]}" ${KERNEL:+--kernel "$KERNEL"} "$@"
 }
 
 # run CASE OPTION... -- COMMAND...: code, the output in $dir/out and $dir/err, and how often the
@@ -83,7 +86,7 @@ start() {
 	: >"$status"
 	: >"$dir/err"
 	# not by vm(): its pid has to be the runner's
-	"$repo/scripts/vm" x86_64 "${engine[@]}" ${KERNEL:+--kernel "$KERNEL"} -v --status "$status" "$@" \
+	"$repo/scripts/vm" "$arch" "${engine[@]}" ${KERNEL:+--kernel "$KERNEL"} -v --status "$status" "$@" \
 		>"$dir/out" 2>"$dir/err" &
 	runner=$!
 	wait_for "$ready_limit" grep -q "^vm: $until" "$dir/err" || fail "never $until"
