@@ -64,8 +64,8 @@ LIB_SOURCES := $(filter-out $(if $(replay_only),user/lib/live/%), \
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 BPF_TESTS := $(patsubst tests/bpf/%.c,%,$(wildcard tests/bpf/*.c))
-# init/ and l2-init are made by scripts/vm and scripts/l2, which put them into initramfs files.
-VM_PROGRAMS := $(filter-out l2-init,$(patsubst tests/vm/%.c,%,$(wildcard tests/vm/*.c)))
+# init/, victims-init and l2-init are made by scripts/vm and scripts/l2, which put them into initramfs files.
+VM_PROGRAMS := $(filter-out l2-init victims-init,$(patsubst tests/vm/%.c,%,$(wildcard tests/vm/*.c)))
 MAN_SOURCES := $(if $(replay_only),,$(wildcard man/*.scd))
 
 TOOL_FILES := $(TOOLS:%=$(OUT)/%)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The initramfs of a machine: its init, and the job that init reads."""
+"""The initramfs of a machine: its init, and the job that init reads; and that of a guest in the arm64 lab."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ import sys
 from lab.base import REPO, Failure
 
 INIT_SOURCES = os.path.join(REPO, "tests/vm/init")
+VICTIMS_SOURCE = os.path.join(REPO, "tests/vm/victims-init.c")
 
 
 def cpio(files):
@@ -30,11 +31,28 @@ def job_file(settings, command):
 
 def build_init(arch, compiler):
     """The path of init, compiled anew when a source is newer."""
-    target = os.path.join(REPO, "build", arch, "vm-init")
     sources = sorted(entry.path for entry in os.scandir(INIT_SOURCES) if entry.name.endswith((".c", ".h")))
+    target = os.path.join(REPO, "build", arch, "vm-init")
+    build_static(target, sources, compiler)
+    return target
+
+
+def build_guest_initrd(arch, compiler):
+    """build/ARCH/victims-initrd, which scripts/l2-arm64 boots a guest with."""
+    init = os.path.join(REPO, "build", arch, "victims-init")
+    target = os.path.join(REPO, "build", arch, "victims-initrd")
+    if build_static(init, [VICTIMS_SOURCE], compiler) or not os.path.exists(target):
+        new = f"{target}.{os.getpid()}"
+        with open(init, "rb") as f, open(new, "wb") as out:
+            out.write(cpio([("init", 0o100755, f.read())]))
+        os.rename(new, target)
+
+
+def build_static(target, sources, compiler):
+    """A program of all sources that are C, compiled anew when a source is newer; was it?"""
     try:
         if os.stat(target).st_mtime > max(os.stat(source).st_mtime for source in sources):
-            return target
+            return False
     except OSError:
         pass
     new = f"{target}.{os.getpid()}"     # several runs may find it stale at once
@@ -45,5 +63,5 @@ def build_init(arch, compiler):
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
         os.rename(new, target)
     except (OSError, subprocess.CalledProcessError) as e:
-        raise Failure("setup", f"cannot build the machine's init: {e}") from e
-    return target
+        raise Failure("setup", f"cannot build {target}: {e}") from e
+    return True

@@ -11,7 +11,7 @@ import time
 from lab import arm64root
 from lab.base import REPO, Failure, say
 from lab.channels import Keys, Lines, Relay
-from lab.initramfs import build_init, cpio, job_file
+from lab.initramfs import build_guest_initrd, build_init, cpio, job_file
 from lab.machine import GO_DOWN_LIMIT, Machine
 from lab.monitor import Monitor
 
@@ -126,6 +126,7 @@ class Qemu(Machine):
         settings = [f"repo={REPO}"] + [f"env={k}={v}" for k, v in env.items()]
         if self.args.arch == "arm64":
             settings.append(f"env=FAULTLINE_QEMU={self.inner_qemu()}")
+            build_guest_initrd(self.args.arch, self.arch["compiler"])
         if self.has_stale_breakpoints():
             settings.append("hold=vm")
         if self.args.interactive:

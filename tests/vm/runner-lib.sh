@@ -12,8 +12,8 @@ case_name=
 runner=
 engine=(${ENGINE:+--engine "$ENGINE"})
 arch=${ARCH:-x86_64}
-qemu=qemu-system-x86_64
-[[ $arch != arm64 ]] || qemu=qemu-system-aarch64
+qemu="qemu-system-x86_64"
+[[ $arch != arm64 ]] || qemu="qemu-system-aarch64"
 emulator=${qemu:0:15}	# as the kernel cuts it
 until=ready
 ready_limit=60
