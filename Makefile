@@ -175,7 +175,8 @@ quiet = @
 endif
 
 .SECONDARY:
--include $(shell find $(BUILD)/bpf $(OUT) -name '*.d' 2>/dev/null)
+# build/arm64/root is the root of the arm64 lab, with directories like init.d.
+-include $(shell find $(BUILD)/bpf $(OUT) -path $(OUT)/root -prune -o -name '*.d' -print 2>/dev/null)
 
 # ---- the lab -------------------------------------------------------------------
 
@@ -188,8 +189,8 @@ demo: all ##@ 25 min cold, 60 s warm @ boot it, run a KVM guest in it, show its 
 	@scripts/demo
 
 .PHONY: shell
-shell: all ##@ 5 s @ a shell in the lab, isolation on (needs the kernel)
-	@scripts/vm x86_64 --interactive --append kvm.address_space_isolation=1 -- bash
+shell: $(if $(filter x86_64,$(ARCH)),all) ##@ 5 s @ a shell in the lab, isolation on (needs the kernel); ARCH=arm64
+	@scripts/vm $(ARCH) --interactive $(if $(filter x86_64,$(ARCH)),--append kvm.address_space_isolation=1) -- bash
 
 # ---- tests ---------------------------------------------------------------------
 

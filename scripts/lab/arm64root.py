@@ -25,6 +25,8 @@ LAYOUT = 1              # of what is made of the packages: a new number has ever
 BASE = os.path.join(REPO, "build/arm64")
 ROOT = os.path.join(BASE, "root")
 VERSIONS = os.path.join(BASE, "versions")
+TEMPORARY = "new."
+UNPACK = 'mkdir -p "$2" && dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink --no-same-owner -C "$2"'
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 # What maintainer scripts would make.
@@ -71,14 +73,15 @@ class Apt:
     """apt for arm64, in a directory that is gone afterwards."""
 
     def __init__(self, signals):
+        mirror = this_machines_mirror()
         self.signals = signals
-        self.dir = tempfile.mkdtemp(prefix="apt.", dir=BASE)
+        self.dir = tempfile.mkdtemp(prefix=TEMPORARY + "apt.", dir=BASE)
         self.conf = os.path.join(self.dir, "apt.conf")
         for name in ("state", "lists/partial", "cache/archives/partial", "sources", "debs"):
             os.makedirs(os.path.join(self.dir, name))
         self.write("status", "")
         self.write("apt.conf", APT_CONF.format(apt=self.dir))
-        self.write("sources/debian.sources", f"Types: deb\nURIs: {this_machines_mirror()}\nSuites: {SUITE}\n"
+        self.write("sources/debian.sources", f"Types: deb\nURIs: {mirror}\nSuites: {SUITE}\n"
                                              f"Components: main\nSigned-By: {KEYRING}\n")
 
     def write(self, name, text):
@@ -124,9 +127,9 @@ def identity(package_file):
 
 
 def unpack(package_files, place, signals):
-    # base-files has the links /bin -> usr/bin and the like, which others count on.
+    # base-files has the links /bin -> usr/bin and the like, which dpkg-deb -x would put directories in place of.
     for path in sorted(package_files, key=lambda path: not os.path.basename(path).startswith("base-files_")):
-        run_child(["dpkg-deb", "-x", path, place], signals)
+        run_child(["bash", "-o", "pipefail", "-c", UNPACK, "bash", path, place], signals)
 
 
 def write_text(path, text):
@@ -136,7 +139,7 @@ def write_text(path, text):
 
 def make_root(apt):
     """build/arm64/root, without a kernel."""
-    new = tempfile.mkdtemp(prefix="root.", dir=BASE)
+    new = tempfile.mkdtemp(prefix=TEMPORARY + "root.", dir=BASE)
     try:
         os.chmod(new, 0o755)
         say("arm64 root: fetching packages (50 MB)")
@@ -168,7 +171,7 @@ def make_kernel(apt, flavour, place):
     shutil.rmtree(modules, ignore_errors=True)
     os.makedirs(os.path.dirname(modules), exist_ok=True)
     shutil.move(os.path.join(tree, "usr/lib/modules", version), modules)
-    run_child(["depmod", "-b", ROOT, version], apt.signals)
+    run_child([find_program("depmod"), "-b", ROOT, version], apt.signals)
     os.makedirs(place, exist_ok=True)
     for name in ("config", "vmlinuz"):
         os.rename(os.path.join(tree, "boot", f"{name}-{version}"), os.path.join(place, name))
@@ -209,6 +212,9 @@ def make_all(signals, root_stamp, flavour, place, kernel_stamp):
     for program, package in (("apt-get", "apt"), ("dpkg-deb", "dpkg"), ("depmod", "kmod")):
         if not find_program(program):
             raise Failure("setup", f"no {program}: install {package} (scripts/setup does)")
+    for name in os.listdir(BASE):
+        if name.startswith(TEMPORARY):          # of a run that was killed
+            shutil.rmtree(os.path.join(BASE, name), ignore_errors=True)
     apt = Apt(signals)
     try:
         say(f"arm64 root: asking apt what Debian {SUITE} has")

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # For the tests of scripts/vm: sourced by tests/vm/runner*.sh, which may set ENGINE before.
-# ARCH=arm64 takes machines of that; KERNEL=PATH takes another kernel than the lab's.
+# LAB_ARCH=arm64 takes machines of that; KERNEL=PATH takes another kernel than the lab's.
 # shellcheck disable=SC2034 # code, again and machine are for those
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -11,7 +11,7 @@ status=$dir/status
 case_name=
 runner=
 engine=(${ENGINE:+--engine "$ENGINE"})
-arch=${ARCH:-x86_64}
+arch=${LAB_ARCH:-x86_64}
 qemu="qemu-system-x86_64"
 [[ $arch != arm64 ]] || qemu="qemu-system-aarch64"
 emulator=${qemu:0:15}	# as the kernel cuts it

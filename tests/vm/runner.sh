@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # scripts/vm tells a command's end from the machine's failure, and leaves nothing behind.
-# ARCH=arm64 takes machines of that; KERNEL=PATH takes another kernel than the lab's.
+# LAB_ARCH=arm64 takes machines of that; KERNEL=PATH takes another kernel than the lab's.
 set -uo pipefail
 
 . "$(dirname "$0")/runner-lib.sh"
