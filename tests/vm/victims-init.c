@@ -6,8 +6,10 @@
  * It takes commands, one a line, from the first virtio-serial port, and answers there with lines that end
  * with "ok" or "error TEXT". After the boot it says "ready cpus N kernel RELEASE" and "ok".
  *
- *   map COUNT           start so many victims, on the CPUs in turn; each says
+ *   map COUNT [wide]    start so many victims, on the CPUs in turn; each says
  *                       victim N pid PID cpu CPU address 0xADDRESS gpa 0xADDRESS
+ *                       wide: its page is the first of four, aligned in the guest's physical
+ *                       memory, that are all its own
  *   touch FIRST [LAST]  have them read their pages, all at once; each says one of
  *                       victim N value 0xVALUE       what it wrote there before, MARK + N
  *                       victim N sigbus code C address 0xADDRESS lsb L ns T
@@ -42,6 +44,8 @@
 #define PORT "/dev/vport0p1"
 #define MOST_VICTIMS 4096
 #define MARK 0xfa170000ull
+#define WIDE 4 /* guest pages: a host page of 16 KiB under a guest with 4 KiB */
+#define WIDE_POOL 512 /* pages, among which there are so many aligned ones */
 #define ANSWER_LIMIT 60 /* seconds for all victims of one command */
 
 enum state { ALIVE, EXITED, KILLED };
@@ -70,6 +74,7 @@ static struct victim victims[MOST_VICTIMS];
 static int victim_count;
 static FILE *commands, *port; /* both ways of the port */
 static int reports[2];
+static volatile int *gate; /* shared with the victims: open, they touch their pages */
 
 /* Of the victim process itself; its signal handler needs them. */
 static struct {
@@ -115,6 +120,11 @@ static uint64_t now_ns(void)
 
 /* ---- a victim ---- */
 
+static size_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
 static void report(void)
 {
 	if (write(reports[1], &self.report, sizeof(self.report)) != sizeof(self.report))
@@ -134,21 +144,68 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	report();
 }
 
-static uint64_t physical(uintptr_t address)
+/* The frames of pages of our own. */
+static void find_frames(uintptr_t address, uint64_t *frames, int pages)
 {
-	uint64_t entry = 0, size = sysconf(_SC_PAGESIZE);
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	ssize_t size = pages * sizeof(*frames);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), i;
 
-	if (fd < 0 ||
-	    pread(fd, &entry, sizeof(entry), address / size * sizeof(entry)) != sizeof(entry))
+	if (fd < 0 || pread(fd, frames, size, address / page_size() * sizeof(*frames)) != size)
 		_exit(3);
 	close(fd);
-	if (!(entry >> 63))
-		_exit(4);
-	return (entry & ((1ull << 55) - 1)) * size;
+	for (i = 0; i < pages; i++) {
+		if (!(frames[i] >> 63))
+			_exit(4);
+		frames[i] &= (1ull << 55) - 1;
+	}
 }
 
-static void __attribute__((noreturn)) be_victim(int number, int cpu, int wake)
+static bool has(const uint64_t *frames, int pages, uint64_t frame)
+{
+	while (pages--)
+		if (frames[pages] == frame)
+			return true;
+	return false;
+}
+
+/* The first page of WIDE aligned ones that are all ours. */
+static int find_wide(const uint64_t *frames, int pages)
+{
+	int i, next;
+
+	for (i = 0; i < pages; i++) {
+		for (next = 0; next < WIDE && frames[i] % WIDE == 0; next++)
+			if (!has(frames, pages, frames[i] + next))
+				break;
+		if (next == WIDE)
+			return i;
+	}
+	_exit(5);
+}
+
+/* Our page, its mark, and where it is in the guest's physical memory. */
+static void make_page(bool wide)
+{
+	uint64_t frames[WIDE_POOL];
+	int pages = wide ? WIDE_POOL : 1, chosen = 0;
+	size_t size = pages * page_size();
+	uintptr_t at = (uintptr_t)mmap(NULL, size, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	/* The kernel splits a bad huge page, and reads what lies next to the bad part. */
+	if ((void *)at == MAP_FAILED || madvise((void *)at, size, MADV_NOHUGEPAGE))
+		_exit(1);
+	memset((void *)at, 1, size);
+	find_frames(at, frames, pages);
+	if (wide)
+		chosen = find_wide(frames, pages);
+	self.page = (uint64_t *)(at + chosen * page_size());
+	*self.page = MARK + self.report.number;
+	self.report.address = (uintptr_t)self.page;
+	self.report.value = frames[chosen] * page_size();
+}
+
+static void __attribute__((noreturn)) be_victim(int number, int cpu, bool wide, int wake)
 {
 	struct sigaction act = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_RESETHAND };
 	cpu_set_t set;
@@ -156,19 +213,14 @@ static void __attribute__((noreturn)) be_victim(int number, int cpu, int wake)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	self.page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (sched_setaffinity(0, sizeof(set), &set) || self.page == MAP_FAILED ||
-	    sigaction(SIGBUS, &act, NULL))
+	self.report = (struct report){ .kind = MAPPED, .number = number, .cpu = cpu };
+	make_page(wide);
+	if (sched_setaffinity(0, sizeof(set), &set) || sigaction(SIGBUS, &act, NULL))
 		_exit(1);
-	*self.page = MARK + number;
-	self.report = (struct report){ .kind = MAPPED,
-				       .number = number,
-				       .cpu = cpu,
-				       .address = (uintptr_t)self.page,
-				       .value = physical((uintptr_t)self.page) };
 	report();
 	while (read(wake, &byte, 1) == 1) {
+		while (!*gate)
+			sched_yield();
 		self.before_ns = now_ns();
 		self.report.value = *self.page;
 		self.report.kind = VALUE;
@@ -179,7 +231,7 @@ static void __attribute__((noreturn)) be_victim(int number, int cpu, int wake)
 
 /* ---- all of them ---- */
 
-static void start_victim(void)
+static void start_victim(bool wide)
 {
 	struct victim *v = &victims[victim_count];
 	int cpu = victim_count % sysconf(_SC_NPROCESSORS_ONLN), fds[2];
@@ -191,7 +243,7 @@ static void start_victim(void)
 		die("fork");
 	if (!v->pid) {
 		close(fds[1]);
-		be_victim(victim_count, cpu, fds[0]);
+		be_victim(victim_count, cpu, wide, fds[0]);
 	}
 	close(fds[0]);
 	v->wake = fds[1];
@@ -265,33 +317,46 @@ static int first_awaited(void)
 	return -1;
 }
 
-static void answer_when_done(void)
+/* Until each has done what the command wants, or the time is over. */
+static void wait_for_all(void)
 {
 	uint64_t end = now_ns() + ANSWER_LIMIT * 1000000000ull;
-	int n;
 
-	while ((n = first_awaited()) >= 0 && now_ns() < end) {
+	while (first_awaited() >= 0 && now_ns() < end) {
 		struct pollfd fd = { .fd = reports[0], .events = POLLIN };
 
 		take_news();
 		if (first_awaited() >= 0)
 			poll(&fd, 1, 5); /* the end of a process does not show there */
 	}
+}
+
+static void answer(void)
+{
+	int n = first_awaited();
+
 	if (n >= 0)
 		say("error victim %d has not answered within %d s", n, ANSWER_LIMIT);
 	else
 		say("ok");
 }
 
-static void map(int count)
+static void map(int count, bool wide)
 {
+	int n = victim_count;
+
 	if (count < 1 || count > MOST_VICTIMS - victim_count) {
 		say("error from 1 to %d victims", MOST_VICTIMS - victim_count);
 		return;
 	}
 	while (count--)
-		start_victim();
-	answer_when_done();
+		start_victim(wide);
+	for (wait_for_all(); n < victim_count; n++)
+		if (victims[n].state != ALIVE) {
+			say("error victim %d could not be set up", n);
+			return;
+		}
+	answer();
 }
 
 static void touch(int first, int last)
@@ -304,10 +369,13 @@ static void touch(int first, int last)
 	}
 	for (n = first; n <= last; n++)
 		victims[n].awaited = victims[n].state == ALIVE;
+	*gate = 0;
 	for (n = first; n <= last; n++)
 		if (victims[n].awaited && write(victims[n].wake, "", 1) != 1)
 			die("wake");
-	answer_when_done();
+	*gate = 1;
+	wait_for_all();
+	answer();
 }
 
 static void list(void)
@@ -351,7 +419,7 @@ static void obey(const char *line)
 	if (n >= 1)
 		touch(first, n == 2 ? last : first);
 	else if (sscanf(line, "map %d", &first) == 1)
-		map(first);
+		map(first, strstr(line, " wide"));
 	else if (!strcmp(line, "list"))
 		list();
 	else if (!strcmp(line, "corrupted"))
@@ -388,7 +456,8 @@ static void set_up(void)
 		die(PORT);
 	commands = fdopen(fd, "r");
 	port = fdopen(dup(fd), "w");
-	if (!commands || !port || pipe2(reports, O_CLOEXEC) ||
+	gate = mmap(NULL, sizeof(*gate), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (gate == MAP_FAILED || !commands || !port || pipe2(reports, O_CLOEXEC) ||
 	    fcntl(reports[0], F_SETFL, O_NONBLOCK) || setrlimit(RLIMIT_NOFILE, &files) ||
 	    uname(&name))
 		die("set-up");
