@@ -64,7 +64,7 @@ ARCHES = {
         "console": "ttyAMA0",
         "terminal": "hvc0",
         "terminal_device": ["-device", "virtconsole,chardev=tty"],
-        "kernel_args": "",
+        "kernel_args": "rcupdate.rcu_cpu_stall_timeout=60",     # a CPU that emulates a guest's is slow, not stalled
         "compiler": "aarch64-linux-gnu-gcc",
         "root": arm64root.ROOT,
         "modules": ("9pnet_virtio", "9p"),
