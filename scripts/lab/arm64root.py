@@ -13,8 +13,9 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 
-from lab.base import REPO, Failure, run_child, say
+from lab.base import REPO, Failure, interrupted, run_child, say
 
 SUITE = "trixie"        # QEMU 10.0, whose GHES support the tests are about, and Linux 6.12
 PACKAGES = ("base-files", "bash", "coreutils", "dash", "diffutils", "findutils", "grep", "kmod", "mawk", "mount",
@@ -187,6 +188,21 @@ def read_text(path):
         return ""
 
 
+def wait_for_lock(lock, signals):
+    said = False
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if signals:
+                raise interrupted(signals) from None
+            if not said:
+                say("arm64 root: another run makes it")
+            said = True
+            time.sleep(0.1)
+
+
 def provide(variant, signals):
     """Make what is missing or stale of the root and of the kernel build/kernel/arm64 (-VARIANT)."""
     flavour = f"arm64-{variant}" if variant else "arm64"
@@ -196,7 +212,7 @@ def provide(variant, signals):
     stamp, kernel_stamp = os.path.join(BASE, "root.stamp"), os.path.join(place, "stamp")
     os.makedirs(BASE, exist_ok=True)
     with open(os.path.join(BASE, "lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)        # one makes it, the others wait for it
+        wait_for_lock(lock, signals)        # one makes it, the others wait for it
         has_root = os.path.isdir(ROOT) and read_text(stamp) == root_recipe
         version = read_text(os.path.join(place, "version")).strip()
         has_kernel = (has_root and version and read_text(kernel_stamp) == kernel_recipe

@@ -21,6 +21,10 @@ class Failure(Exception):
         self.result = result
 
 
+def interrupted(signals):
+    return Failure("interrupted", f"by {signal.Signals(signals[0]).name}")
+
+
 class Status:
     """What --status FILE says; a failure until the run has ended otherwise."""
 
@@ -72,7 +76,7 @@ def run_child(command, signals, **options):
             while process.poll() is None:
                 if signals:
                     process.kill()
-                    raise Failure("interrupted", f"by {signal.Signals(signals[0]).name}")
+                    raise interrupted(signals)
                 time.sleep(0.05)
     except OSError as e:
         raise Failure("setup", f"cannot run {command[0]}: {e}") from e

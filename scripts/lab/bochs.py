@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 
-from lab.base import REPO, Failure, say
+from lab.base import REPO, Failure, interrupted, say
 from lab.channels import Drain, FrameRelay
 from lab.files import Files
 from lab.initramfs import build_init, cpio, job_file
@@ -140,7 +140,7 @@ class Bochs(Machine):
 
     def start(self):
         if self.signals:
-            raise Failure("interrupted", f"by {signal.Signals(self.signals[0]).name}")
+            raise interrupted(self.signals)
         frames, theirs = os.pipe()
         with open(self.path("bochsrc"), "w", encoding="utf-8") as f:
             f.write(CONFIGURATION.format(bios=BIOS, vga_bios=VGA_BIOS, cpu=CPU, ips=IPS, smp=self.args.smp or 1,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from lab.base import REPO, Failure, die_with_us, say, splat_pattern
+from lab.base import REPO, Failure, die_with_us, interrupted, say, splat_pattern
 from lab.rundir import make_run_dir
 
 GO_DOWN_LIMIT = 20      # seconds from a command's end to the machine's
@@ -125,7 +125,7 @@ class Machine:
             left = max(0, self.limit - time.monotonic())
             happened = {fd for fd, _ in poll.poll(min(left, 3600) * 1000 + 1)}
             if self.signals:
-                raise Failure("interrupted", f"by {signal.Signals(self.signals[0]).name}")
+                raise interrupted(self.signals)
             if time.monotonic() >= self.limit:   # whatever happens: a command may never stop printing
                 if self.end:
                     raise Failure("lost", "the machine did not go down after the command's end")

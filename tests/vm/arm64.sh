@@ -32,12 +32,47 @@ console() {
 	tr -d '\r' </tmp/l2-arm64/console.log | sed 's/^\[ *[0-9.]*\] //'
 }
 
+# HEST as the guest's firmware left it: one GHESv2 source, which notifies by SEA and wants an acknowledgement.
+check_hest() {
+	local bytes want addresses
+
+	bytes=$(l2 ask table HEST)
+	printf %b "$(tr -d ' \n' <<<"$bytes" | sed 's/../\\x&/g')" >/tmp/hest
+	[[ $(stat -c %s /tmp/hest) == 132 ]] || fail "HEST has $(stat -c %s /tmp/hest) bytes, not 132"
+	iasl -d /tmp/hest >/tmp/iasl.log 2>&1 || { cat /tmp/iasl.log >&2; fail "iasl does not take HEST"; }
+	sed -n 's/^\[[^]]*\] *//; s/ \+: /: /; s/ *$//; p' /tmp/hest.dsl >/tmp/hest.txt
+	for want in "Error Source Count: 00000001" "Subtable Type: 000A [Generic Hardware Error Source V2]" \
+		"Error Status Block Length: 00000400" "Notify Type: 08 [SEA]" "Read Ack Write: 0000000000000001"
+	do
+		grep -qixF -- "$want" /tmp/hest.txt || { cat /tmp/hest.txt >&2; fail "HEST does not say: $want"; }
+	done
+	# With one source: the address of the block, then the acknowledgement, then the block.
+	mapfile -t addresses < <(sed -n 's/^Address: 0*/0x/p' /tmp/hest.txt)
+	block=$((addresses[0] + 16))
+	((addresses[1] == addresses[0] + 8)) || fail "the acknowledgement is at ${addresses[1]}"
+}
+
+# The record, read from the guest's memory: a status block of 20 bytes, an entry of 72, a memory section of 80.
+check_record() { # GPA
+	local words at want
+
+	mapfile -t words < <(l2 hmp xp /43wx "$(printf %#x "$block")" | sed 's/^[^:]*://' | tr -s ' ' '\n' | sed '/^$/d')
+	# Length; the section's GUID, a5bc1114-6f64-4ede-b863-3e83ed7c83b1; what is valid: type and address.
+	for want in 3=0x98 5=0xa5bc1114 6=0x4ede6f64 7=0x833e63b8 8=0xb1837ced 23=0x4002 24=0 27="$1" 28=0; do
+		at=${want%=*}
+		((words[at] == ${want#*=})) || fail "word $at of the record is ${words[at]}, not ${want#*=}: ${words[*]}"
+	done
+}
+
 inside() {
-	local ready mapped address gpa hpa said want page
+	local ready mapped address gpa hpa said want page block
 
 	ready=$(l2 start --smp 2)
 	[[ $ready == "ready cpus 2 kernel $(uname -r)" ]] || fail "the guest says: $ready"
 	ok "a guest with firmware, ACPI and Linux is up under KVM"
+
+	check_hest
+	ok "iasl decodes HEST: one GHESv2 source by SEA"
 
 	mapped=$(l2 ask map 2)
 	[[ $(wc -l <<<"$mapped") == 2 ]] || fail "not two victims: $mapped"
@@ -74,6 +109,9 @@ inside() {
 	done
 	ok "the guest's log has the record and the recovery of $gpa"
 
+	check_record "$gpa"
+	ok "the record in the guest's memory has the right length, type and address"
+
 	dmesg | grep -q "Memory failure: $(printf '%#x' $((hpa / (page * 1024)))): Sending SIGBUS to qemu-system-aar" ||
 		{ dmesg | tail >&2; fail "the host's log does not say that QEMU got SIGBUS"; }
 	[[ $(l2 hmp info status) == "VM status: running" ]] || fail "QEMU does not run the guest"
@@ -84,5 +122,5 @@ inside() {
 if [[ ${1-} == --inside ]]; then
 	inside
 else
-	exec "$repo/scripts/vm" arm64 ${KERNEL:+--kernel "$KERNEL"} --qemu stock --timeout 200 -- "$0" --inside
+	exec "$repo/scripts/vm" arm64 ${KERNEL:+--kernel "$KERNEL"} --qemu stock --timeout 280 -- "$0" --inside
 fi
