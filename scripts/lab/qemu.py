@@ -157,12 +157,13 @@ class Qemu(Machine):
     def qemu_command(self, ports):
         arch, args = self.arch, self.args
         kvm = self.accel == "kvm"
+        kernel_args = f"console={arch['console']} {KERNEL_ARGS} {arch['kernel_args']} {args.append}"
         command = [arch["qemu"], "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                    "-accel", "kvm" if kvm else "tcg,thread=multi",
                    *arch["machine_kvm" if kvm else "machine"],
                    "-smp", str(self.cpus), "-m", args.mem or "2048",
                    "-kernel", self.kernel, "-initrd", self.initrd,
-                   "-append", " ".join(f"console={arch['console']} {KERNEL_ARGS} {arch['kernel_args']} {args.append}".split()),
+                   "-append", kernel_args.strip(),
                    "-chardev", f"file,id=console,path={comma(self.console)}",
                    "-serial", "chardev:console"]
         command += ["-device", "virtio-serial-pci"]

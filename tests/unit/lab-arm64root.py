@@ -134,7 +134,8 @@ class RootTest(unittest.TestCase):
         self.assertEqual(self.read("build/kernel/arm64/vmlinuz"), "a kernel")
 
     def test_faults(self):
-        os.makedirs(os.path.join(arm64root.BASE, arm64root.TEMPORARY + "root.killed/usr"))        # a run that was killed left it
+        # A run that was killed has left this.
+        os.makedirs(os.path.join(arm64root.BASE, arm64root.TEMPORARY + "root.killed/usr"))
         self.write("stub/mirrors", "")
         self.fails("setup", "apt knows no mirror of Debian here")
         self.nothing_half_made()
