@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <argp.h>
 #include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <string.h>
 
+#include "cli.h"
 #include "duration.h"
 #include "exitcode.h"
 #include "options.h"
 #include "util.h"
-
-#ifndef FAULTLINE_VERSION
-#define FAULTLINE_VERSION "0.1"
-#endif
 
 #define TOOL "asi-faulttop"
 
@@ -32,7 +27,6 @@ enum {
 	KEY_COLOR,
 	KEY_SITES,
 	KEY_USAGE,
-	KEY_LONG /* whichever long option */
 };
 
 static const char doc[] =
@@ -96,30 +90,11 @@ struct parse {
 	int positional;
 };
 
-/* what, which, why, what to do */
-static void __attribute__((noreturn, format(printf, 1, 2))) usage(const char *format, ...)
-{
-	va_list args;
+static const struct cli cli = { .tool = TOOL, .options = argp_options };
 
-	fputs(TOOL ": ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, "; see " TOOL " --help\n");
-	exit(EXIT_USAGE);
-}
-
-static uint32_t number(const char *what, const char *text, uint32_t low, uint32_t high)
-{
-	char *end;
-	long long n;
-
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	if (errno || end == text || *end || n < low || n > high)
-		usage("%s '%s' is not a whole number from %u to %u", what, text, low, high);
-	return n;
-}
+#define usage(...) cli_usage(&cli, __VA_ARGS__)
+#define number(...) cli_number(&cli, __VA_ARGS__)
+#define choice(...) cli_choice(&cli, __VA_ARGS__)
 
 static uint64_t duration(const char *what, const char *text)
 {
@@ -131,19 +106,6 @@ static uint64_t duration(const char *what, const char *text)
 	if (err)
 		usage("%s '%s' is not a time above zero such as 500ms, 2 or 1.5s", what, text);
 	return ns;
-}
-
-static int choice(const char *what, const char *text, const char *const *names, int n)
-{
-	char all[64] = "";
-
-	for (int i = 0; i < n; i++) {
-		if (!strcmp(text, names[i]))
-			return i;
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
-			 names[i]);
-	}
-	usage("%s '%s' is unknown: use one of %s", what, text, all);
 }
 
 static void parse_positional(struct parse *parse, const char *text)
@@ -283,66 +245,6 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static const struct argp_option *option_named(const char *name, size_t size)
-{
-	for (const struct argp_option *o = argp_options; o->name || o->group; o++)
-		if (o->name && !strncmp(o->name, name, size) && !o->name[size])
-			return o;
-	return NULL;
-}
-
-/* word: what was typed, "--foo=3"; short_key: the letter at fault in it, 0: the word is. */
-static void __attribute__((noreturn)) usage_option(const char *word, int short_key, bool no_value)
-{
-	const char *name = word + 2;
-	size_t size = strcspn(name, "=");
-	int matches = 0;
-
-	if (short_key) {
-		if (no_value)
-			usage("option -%c wants a value", short_key);
-		usage("unknown option -%c", short_key);
-	}
-	if (no_value)
-		usage("option --%.*s wants a value", (int)size, name);
-	for (const struct argp_option *o = argp_options; o->name || o->group; o++)
-		matches += o->name && !strncmp(o->name, name, size);
-	if (matches > 1 && !option_named(name, size))
-		usage("option --%.*s is ambiguous: %d options start so", (int)size, name, matches);
-	if (matches)
-		usage("option --%.*s takes no value", (int)size, name);
-	usage("unknown option --%.*s", (int)size, name);
-}
-
-/*
- * argp says what is wrong with an option in two lines that are not ours, or not at all: ask the
- * getopt that is under it first. argv: a copy, getopt reorders it.
- */
-static void check_options(int argc, char **argv)
-{
-	struct option longs[ARRAY_SIZE(argp_options)] = {};
-	char shorts[2 * ARRAY_SIZE(argp_options) + 2] = ":", *s = shorts + 1;
-	int n = 0, c;
-
-	for (const struct argp_option *o = argp_options; o->name || o->group; o++) {
-		if (!o->name)
-			continue;
-		longs[n++] = (struct option){ o->name, !!o->arg, NULL, KEY_LONG };
-		if (o->key < 0x100) {
-			*s++ = o->key;
-			if (o->arg)
-				*s++ = ':';
-		}
-	}
-	opterr = 0;
-	optind = 0;
-	do {
-		c = getopt_long(argc, argv, shorts, longs, NULL);
-		if (c == '?' || c == ':')
-			usage_option(argv[optind - 1], optopt == KEY_LONG ? 0 : optopt, c == ':');
-	} while (c != -1);
-}
-
 void options_parse(int argc, char **argv, struct options *ret_options)
 {
 	static const struct argp argp = {
@@ -352,12 +254,8 @@ void options_parse(int argc, char **argv, struct options *ret_options)
 		.doc = doc,
 	};
 	struct parse parse = { .options = ret_options };
-	cleanup_free char **words = calloc(argc + 1, sizeof(*words));
 
-	if (words) {
-		memcpy(words, argv, argc * sizeof(*words));
-		check_options(argc, words);
-	}
+	cli_check_options(&cli, argc, argv);
 	*ret_options = (struct options){};
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &parse);
