@@ -50,13 +50,13 @@ static void test_unknown(void **state)
 				  .unknown = true,
 				  .why = "cannot read it",
 				  .remedy = "look" };
-	assert_null(caps_lacking(needs));
-	caps_print(needs, out);
+	assert_null(need_lacking(needs, CAPS_NEEDS));
+	need_print(needs, CAPS_NEEDS, out);
 	fclose(out);
 	assert_non_null(strstr(text, "\nunknown  isolation      cannot read it: look\n"));
 	free(text);
 	needs[3].unknown = false;
-	assert_ptr_equal(caps_lacking(needs), &needs[3]);
+	assert_ptr_equal(need_lacking(needs, CAPS_NEEDS), &needs[3]);
 }
 
 int main(void)

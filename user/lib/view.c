@@ -5,6 +5,7 @@
 
 #include "duration.h"
 #include "util.h"
+#include "timestamp.h"
 #include "view.h"
 
 void resolver__fini(struct resolver *resolver)
@@ -156,10 +157,5 @@ double view__rate(const struct view *view, const struct row *row)
 
 void view__time(const struct view *view, char buf[40])
 {
-	struct tm tm;
-	size_t n;
-
-	gmtime_r(&view->time.tv_sec, &tm);
-	n = strftime(buf, 40, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf + n, 40 - n, ".%06ldZ", view->time.tv_nsec / 1000);
+	timestamp_print(&view->time, buf);
 }

@@ -3,7 +3,6 @@
 #include <linux/capability.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 
 #include <bpf/btf.h>
@@ -21,16 +20,6 @@
 #define REMEDY_TRACEFS "mount -t tracefs tracefs /sys/kernel/tracing"
 #define REMEDY_STATS "run it as root, or give it CAP_SYS_ADMIN, too"
 
-static uint64_t effective_caps(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
-
-	if (syscall(SYS_capget, &header, data))
-		return 0;
-	return data[0].effective | (uint64_t)data[1].effective << 32;
-}
-
 static bool has(uint64_t caps, int cap)
 {
 	/* CAP_SYS_ADMIN has what CAP_BPF and CAP_PERFMON were split from (Linux 5.8) */
@@ -39,7 +28,7 @@ static bool has(uint64_t caps, int cap)
 
 static void check_privileges(struct need *need)
 {
-	uint64_t caps = effective_caps();
+	uint64_t caps = need_caps();
 	bool bpf = has(caps, CAP_BPF), perfmon = has(caps, CAP_PERFMON);
 
 	*need = (struct need){ .what = "privileges",
@@ -51,19 +40,6 @@ static void check_privileges(struct need *need)
 		 bpf	   ? "no CAP_PERFMON" :
 		 perfmon   ? "no CAP_BPF" :
 			     "neither CAP_BPF nor CAP_PERFMON");
-}
-
-static int tracefs_access(const char *name)
-{
-	static const char *const roots[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
-	char path[128];
-
-	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
-		snprintf(path, sizeof(path), "%s/%s", roots[i], name);
-		if (!access(path, F_OK))
-			return 0;
-	}
-	return -errno;
 }
 
 /* BTF has a typedef for each tracepoint, and is there when tracefs is not mounted. */
@@ -80,10 +56,11 @@ static bool btf_has_event(void)
 static void check_tracepoint(struct need *need)
 {
 	struct utsname uts;
+	char path[128];
 
 	uname(&uts);
 	*need = (struct need){ .what = "tracepoint", .required = true, .remedy = REMEDY_KERNEL };
-	need->met = !tracefs_access(EVENT) || btf_has_event();
+	need->met = !need_tracefs(EVENT, path, sizeof(path)) || btf_has_event();
 	snprintf(need->why, sizeof(need->why), "%s asi:asi_fault in Linux %s",
 		 need->met ? "found" : "no", uts.release);
 }
@@ -189,14 +166,15 @@ static void check_symbols(struct need *need)
 static void check_stats(struct need *need)
 {
 	*need = (struct need){ .what = "--stats", .remedy = REMEDY_STATS };
-	need->met = effective_caps() & 1ULL << CAP_SYS_ADMIN;
+	need->met = need_caps() & 1ULL << CAP_SYS_ADMIN;
 	snprintf(need->why, sizeof(need->why), "%s CAP_SYS_ADMIN to have the program's runs timed",
 		 need->met ? "has" : "no");
 }
 
 static void check_exit_names(struct need *need)
 {
-	int err = tracefs_access(EXIT_FORMAT);
+	char path[128];
+	int err = need_tracefs(EXIT_FORMAT, path, sizeof(path));
 
 	*need = (struct need){ .what = "VM-exit names", .met = !err, .remedy = REMEDY_TRACEFS };
 	if (err)
@@ -226,26 +204,4 @@ void caps_check(struct need ret_needs[CAPS_NEEDS])
 	check_symbols(&ret_needs[4]);
 	check_exit_names(&ret_needs[5]);
 	check_stats(&ret_needs[6]);
-}
-
-const struct need *caps_lacking(const struct need needs[CAPS_NEEDS])
-{
-	for (int i = 0; i < CAPS_NEEDS; i++)
-		if (needs[i].required && !needs[i].met && !needs[i].unknown)
-			return &needs[i];
-	return NULL;
-}
-
-void caps_print(const struct need needs[CAPS_NEEDS], FILE *out)
-{
-	for (int i = 0; i < CAPS_NEEDS; i++) {
-		const struct need *need = &needs[i];
-		const char *state = need->met	   ? "ok" :
-				    need->unknown  ? "unknown" :
-				    need->required ? "MISSING" :
-						     "poorer";
-
-		fprintf(out, "%-8s %-14s %s%s%s\n", state, need->what, need->why,
-			need->met ? "" : ": ", need->met ? "" : need->remedy);
-	}
 }

@@ -26,10 +26,10 @@ int live_check(void)
 	struct need needs[CAPS_NEEDS];
 
 	caps_check(needs);
-	caps_print(needs, stdout);
+	need_print(needs, CAPS_NEEDS, stdout);
 	if (fflush(stdout))
 		return fail(EXIT_RUNTIME, "cannot write to stdout", -errno, NULL);
-	return caps_lacking(needs) ? EXIT_LACKING : EXIT_FINE;
+	return need_lacking(needs, CAPS_NEEDS) ? EXIT_LACKING : EXIT_FINE;
 }
 
 static int check_pid(uint32_t pid)
@@ -57,7 +57,7 @@ static int check_start(const struct options *options)
 	if (options->pid && check_pid(options->pid))
 		return EXIT_NO_SUCH;
 	caps_check(needs);
-	lacking = caps_lacking(needs);
+	lacking = need_lacking(needs, CAPS_NEEDS);
 	if (!lacking)
 		return EXIT_FINE;
 	fprintf(stderr, TOOL ": %s: %s; %s\n", lacking->what, lacking->why, lacking->remedy);
