@@ -7,6 +7,7 @@
 #include "duration.h"
 #include "exitcode.h"
 #include "options.h"
+#include "procinfo.h"
 #include "util.h"
 
 #define TOOL "asi-faulttop"
@@ -15,7 +16,6 @@ const char *argp_program_version = TOOL " " FAULTLINE_VERSION;
 
 #define DEFAULT_ROWS_TEXT 20
 #define MOST_SITES (1u << 20)
-#define MOST_PID 4194304 /* PID_MAX_LIMIT */
 
 enum {
 	KEY_ONCE = 0x100,

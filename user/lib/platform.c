@@ -46,17 +46,39 @@ static const char *hypervisor_name(const char *sign)
 	return "virtual machine";
 }
 
-static bool dmi(const char *name, char *buf, size_t size)
+static bool first_line(const char *path, char *buf, size_t size)
 {
-	cleanup_fclose FILE *file = NULL;
-	char path[64];
+	cleanup_fclose FILE *file = fopen(path, "re");
 
-	snprintf(path, sizeof(path), "/sys/class/dmi/id/%s", name);
-	file = fopen(path, "re");
 	if (!file || !fgets(buf, size, file))
 		return false;
 	buf[strcspn(buf, "\n")] = '\0';
 	return *buf;
+}
+
+static bool dmi(const char *name, char *buf, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/class/dmi/id/%s", name);
+	return first_line(path, buf, size);
+}
+
+/* Where the CPU has no word for it (arm64), firmware or device tree has. */
+bool platform_virtual(void)
+{
+	static const char *const vendors[] = { "QEMU", "Bochs", "KVM", "VMware", "Xen", "innotek" };
+	char sign[13], text[64] = "";
+
+	hypervisor(sign);
+	if (*sign || !access("/proc/device-tree/hypervisor", F_OK))
+		return true;
+	if (!first_line("/sys/class/dmi/id/sys_vendor", text, sizeof(text)))
+		first_line("/proc/device-tree/compatible", text, sizeof(text));
+	for (size_t i = 0; i < ARRAY_SIZE(vendors); i++)
+		if (!strncmp(text, vendors[i], strlen(vendors[i])))
+			return true;
+	return !strcmp(text, "linux,dummy-virt");
 }
 
 bool platform_print(char *buf, size_t size)

@@ -10,4 +10,7 @@
 /* Returns whether it emulates the CPU: times then say nothing about hardware. */
 bool platform_print(char *buf, size_t size);
 
+/* Whether this is a virtual machine, or emulated; false when nobody can tell. */
+bool platform_virtual(void);
+
 #endif

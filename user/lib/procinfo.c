@@ -51,3 +51,17 @@ void process_comm(uint32_t pid, char *buf, size_t size)
 			*c = '?';
 	}
 }
+
+uint32_t process_parent(uint32_t pid)
+{
+	cleanup_fclose FILE *file = NULL;
+	char path[32], line[128];
+	uint32_t parent = 0;
+
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "PPid: %u", &parent) == 1)
+			break;
+	return parent;
+}
