@@ -1,0 +1,499 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rasinject in the x86_64 lab: each backend's injection is verified, hits its victim and nobody else; what
+# would take more down is refused, and nothing is poisoned then; --undo restores after kill -9.
+# CYCLES=N injects and undoes N times. KERNEL=PATH takes another kernel than the lab's.
+set -euo pipefail
+shopt -s inherit_errexit
+
+# shellcheck source=tests/vm/asi-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
+
+cycles=${CYCLES:-23}
+hwpoison=/sys/kernel/debug/hwpoison
+module='/run/kernel/modules/lib/modules/*/kernel/mm/hwpoison-inject.ko'
+tool=$repo/build/rasinject
+export RASINJECT_JOURNAL=/tmp/journal
+journal=$RASINJECT_JOURNAL/rasinject.journal
+
+corrupted() { awk '$1 == "HardwareCorrupted:" { print $2 }' /proc/meminfo; }
+
+# ---- victims -----------------------------------------------------------------------------------
+
+declare -A victim_pid=() victim_vaddr=() victim_pfn=() victim_fd=()
+
+# wait_for SECONDS COMMAND...: until it holds.
+wait_for() {
+	local n=$(($1 * 20))
+
+	shift
+	until "$@"; do
+		((n-- > 0)) || return 1
+		sleep 0.05
+	done
+}
+
+lines() { wc -l </tmp/victim."$1"; }
+has_lines() { (($(lines "$1") >= $2)); }
+
+# victim NAME [--shared]: starts one. Both ends of the pipe are kept open: who writes to the dead is not hit.
+victim() {
+	local name=$1 fd
+
+	shift
+	rm -f "/tmp/pipe.$name"
+	mkfifo "/tmp/pipe.$name"
+	exec {fd}<>"/tmp/pipe.$name"
+	"$repo/build/x86_64/ras-victim" "$@" <"/tmp/pipe.$name" >"/tmp/victim.$name" &
+	victim_fd[$name]=$fd
+	wait_for 10 has_lines "$name" 1 || fail "victim $name does not start"
+	# shellcheck disable=SC2162 # no backslashes
+	read "victim_pid[$name]" "victim_vaddr[$name]" "victim_pfn[$name]" <"/tmp/victim.$name"
+}
+
+# says NAME COMMAND: what it answers.
+says() {
+	local n
+
+	n=$(($(lines "$1") + 1))
+	echo "$2" >&"${victim_fd[$1]}"
+	wait_for 10 has_lines "$1" "$n" || fail "victim $1 does not answer to $2"
+	tail -n 1 "/tmp/victim.$1"
+}
+
+# gone NAME CODE: it ends by itself, with this code.
+gone() {
+	local code=0 fd=${victim_fd[$1]}
+
+	[[ $2 != 0 ]] || echo quit >&"$fd"
+	wait "${victim_pid[$1]}" || code=$?
+	exec {fd}>&-
+	[[ $code == "$2" ]] || fail "victim $1 ended with $code, not $2: $(cat "/tmp/victim.$1")"
+}
+
+# ---- the tool ----------------------------------------------------------------------------------
+
+# expect CODE ARGUMENT...: its exit status; what it prints is in /tmp/out and /tmp/err.
+expect() {
+	local want=$1 code=0
+
+	shift
+	"$tool" "$@" >/tmp/out 2>/tmp/err </dev/null || code=$?
+	if [[ $code != "$want" ]]; then
+		cat /tmp/out /tmp/err >&2
+		fail "rasinject $*: exit $code, not $want"
+	fi
+	((want == 0)) || grep -q '^rasinject: .' /tmp/err || fail "rasinject $*: exit $code without a word"
+}
+
+printed() { grep -qE -- "$1" /tmp/out || { cat /tmp/out /tmp/err >&2; fail "does not print: $1"; }; }
+said() { grep -qE -- "$1" /tmp/err || { cat /tmp/out /tmp/err >&2; fail "does not say: $1"; }; }
+
+no_poison() { [[ $(corrupted) == 0 ]] || fail "$1: HardwareCorrupted is $(corrupted) kB"; }
+
+# No trace instance stays.
+no_instance() { [[ -z $(ls /sys/kernel/tracing/instances) ]] || fail "$1: a trace instance is left"; }
+
+# flags PFN: in hexadecimal, as the kernel says.
+flags() {
+	python3 -c 'import sys
+with open("/proc/kpageflags", "rb") as f:
+    f.seek(int(sys.argv[1], 0) * 8)
+    print(hex(int.from_bytes(f.read(8), "little")))' "$1"
+}
+
+poisoned() { (($(flags "$1") >> 19 & 1)); }
+
+# find_page SET CLEAR: a page frame beyond the first megabytes with these KPF bits and without those, in
+# hexadecimal; "none" as SET: without any flag, as kernel stacks are. Two looks: not one of the looker itself.
+find_page() {
+	local page
+
+	find_pages "$@" >/tmp/pages
+	page=$(find_pages "$@" | comm -12 /tmp/pages - | sed -n 1p)
+	[[ -n $page ]] || fail "no page with the flags $*"
+	echo "$page"
+}
+
+find_pages() {
+	python3 - "$@" <<-'END'
+	import array, os, sys
+	none = sys.argv[1] == "none"
+	want, without = (0, (1 << 64) - 1) if none else (int(x, 16) for x in sys.argv[1:3])
+	pages = array.array("Q")
+	fd = os.open("/proc/kpageflags", os.O_RDONLY)
+	while chunk := os.read(fd, 1 << 20):
+	    pages.frombytes(chunk)
+	for page in sorted(hex(pfn) for pfn, flags in enumerate(pages)
+	                   if pfn > 4096 and flags & want == want and not flags & without):
+	    print(page)
+	END
+}
+
+# A free page in the middle of a free megabyte: nobody takes it soon.
+free_pfn() {
+	python3 - <<-'END'
+	import array, os, sys
+	pages = array.array("Q")
+	fd = os.open("/proc/kpageflags", os.O_RDONLY)
+	while chunk := os.read(fd, 1 << 20):
+	    pages.frombytes(chunk)
+	free = 0
+	for pfn, flags in enumerate(pages):
+	    free = free + 1 if flags == 0x400 else 0
+	    if free == 256 and pfn > 4096:
+	        print(hex(pfn - 128))
+	        sys.exit()
+	sys.exit("no free megabyte")
+	END
+}
+
+# vaddr PID NAME: the first address of a mapping with that in its name that is in memory.
+vaddr() {
+	python3 - "$@" <<-'END'
+	import sys
+	with open(f"/proc/{sys.argv[1]}/maps") as maps, open(f"/proc/{sys.argv[1]}/pagemap", "rb") as pagemap:
+	    for line in maps:
+	        if sys.argv[2] not in line:
+	            continue
+	        start, end = (int(x, 16) for x in line.split()[0].split("-"))
+	        for address in range(start, end, 4096):
+	            pagemap.seek(address // 4096 * 8)
+	            if int.from_bytes(pagemap.read(8), "little") >> 63:
+	                print(hex(address))
+	                sys.exit()
+	sys.exit("nothing there is in memory")
+	END
+}
+
+# ---- what is injected --------------------------------------------------------------------------
+
+# The signs that docs and man page promise for each, and what the victim sees.
+backend_kills() {
+	local backend=$1
+
+	shift
+	victim neighbour
+	victim "$backend" "$@"
+	expect 0 --pid "${victim_pid[$backend]}" --vaddr "${victim_vaddr[$backend]}" --backend "$backend"
+	printed "^page +pfn ${victim_pfn[$backend]},"
+	printed "^owner +${victim_pid[$backend]} ras-victim at ${victim_vaddr[$backend]}, "
+	printed '^sign +memory_failure_event: .*: Recovered$'
+	printed '^sign +KPF_HWPOISON: set$'
+	printed '^sign +HardwareCorrupted: 0 kB before, 4 kB after$'
+	printed '^result +verified$'
+	[[ $(corrupted) == 4 ]] || fail "$backend: HardwareCorrupted is $(corrupted) kB, not 4"
+	poisoned "${victim_pfn[$backend]}" || fail "$backend: the page is not poisoned"
+	[[ $(says "$backend" touch) == "sigbus 4 ${victim_vaddr[$backend]}" ]] ||
+		fail "$backend: the victim says $(tail -1 "/tmp/victim.$backend")"
+	gone "$backend" 3
+	[[ $(says neighbour touch) == "value 23" ]] || fail "$backend: the neighbour was hit"
+	gone neighbour 0
+	expect 0 --undo
+	printed "^undo +pfn ${victim_pfn[$backend]}: undone$"
+	printed '^total +un-poisoned 1, not poisoned 0, still poisoned 0$'
+	no_poison "undo of $backend"
+	no_instance "$backend"
+	ok "$backend: verified, its victim gets SIGBUS, the neighbour lives, undone"
+}
+
+soft_offline_moves() {
+	victim neighbour
+	victim soft
+	expect 0 --pfn "${victim_pfn[soft]}" --backend soft-offline
+	printed '^sign +KPF_HWPOISON: set$'
+	printed '^sign +HardwareCorrupted: 0 kB before, 4 kB after$'
+	! grep -q memory_failure_event /tmp/out || fail "soft-offline claims an event"
+	poisoned "${victim_pfn[soft]}" || fail "soft-offline: the page is not poisoned"
+	[[ $(says soft touch) == "value 23" ]] || fail "soft-offline: the victim lost its page"
+	[[ $(says soft where) != "pfn ${victim_pfn[soft]}" ]] || fail "soft-offline: the page was not moved"
+	[[ $(says neighbour touch) == "value 23" ]] || fail "soft-offline: the neighbour was hit"
+	gone soft 0
+	gone neighbour 0
+	expect 0 --undo
+	no_poison "undo of soft-offline"
+	ok "soft-offline: verified without an event, its victim keeps what was in the page"
+}
+
+free_page() {
+	expect 0 --pfn "$(free_pfn)"
+	printed '^sign +memory_failure_event: free buddy page: Recovered$'
+	expect 0 --undo --pfn "$(awk '/^page/ { sub(",", "", $3); print $3 }' /tmp/out)"
+	no_poison "undo of a free page"
+	ok "a free page"
+}
+
+json_and_dry_run() {
+	victim json
+	expect 0 --pfn "${victim_pfn[json]}" --dry-run -o json
+	no_poison "--dry-run"
+	jq -e '.result == "dry-run" and .exit == 0 and .refusals == [] and .owners[0].comm == "ras-victim"' \
+		/tmp/out >/dev/null || fail "JSON of --dry-run: $(cat /tmp/out)"
+	expect 0 --pfn "${victim_pfn[json]}" -o json
+	jq -e '.result == "verified" and .exit == 0 and .message == null and .end_ns > .start_ns and
+		.end_counter > .start_counter and .signs.KPF_HWPOISON and .signs.memory_failure_event and
+		.signs.HardwareCorrupted and .signs.event_result == "Recovered"' \
+		/tmp/out >/dev/null || fail "JSON: $(cat /tmp/out)"
+	says json touch >/dev/null
+	gone json 3
+	expect 0 --undo -o json
+	jq -e '.type == "undo" and .result == "undone"' /tmp/out >/dev/null || fail "JSON of --undo: $(cat /tmp/out)"
+	no_poison "JSON"
+	ok "JSON, and --dry-run does nothing"
+}
+
+# ---- what is refused ---------------------------------------------------------------------------
+
+# refused NAME ARGUMENT...: exit 4, with and without --dry-run, for this reason, and nothing is poisoned.
+refused() {
+	local name=$1 before after pfn
+
+	shift
+	before=$(corrupted)
+	expect 4 "$@" --dry-run -o json
+	jq -e --arg name "$name" '.result == "refused" and .exit == 4 and (.refusals | index($name) != null)' \
+		/tmp/out >/dev/null || fail "$* is not refused as $name: $(cat /tmp/out)"
+	pfn=$(jq -r .pfn /tmp/out)
+	expect 4 "$@"
+	said 'not injected: .*; --force does it all the same$'
+	after=$(corrupted)
+	[[ $before == "$after" ]] || fail "$*: refused, but HardwareCorrupted went to $after"
+	[[ $name == poisoned || $name == not-ram ]] || ! poisoned "$pfn" || fail "$*: refused, but poisoned"
+	ok "refused: $name ($*)"
+}
+
+refusals() {
+	local text
+
+	text=$(awk '/Kernel code/ { split($1, a, "-"); print a[1] }' /proc/iomem)
+	refused reserved --pfn $((0x$text / 4096 + 23))
+	said 'Kernel code'
+	refused slab --pfn "$(find_page 80 80000)"
+	refused page-table --pfn "$(find_page 4000000 80000)"
+	refused reserved --pfn "$(find_page 100000000 1000000)"
+	refused zero-page --pfn "$(find_page 1000000 400000)"
+	refused not-ram --pfn 0x4000000
+	refused not-ram --pfn 0xfffffffffffff
+	refused reserved --pfn 0xa8
+	refused kernel --pfn "$(find_page none)"
+	refused shared-file --pid $$ --vaddr "$(vaddr $$ libc)"
+	refused init --pid 1 --vaddr "$(vaddr 1 '[stack]')"
+	refused family --pid $$ --vaddr "$(vaddr $$ '[stack]')"
+	refused_own_stack
+	refused_many
+	no_poison "all refusals"
+}
+
+# Without randomisation the stack's last pages are at the same place in whatever is run.
+refused_own_stack() {
+	local code=0
+
+	# shellcheck disable=SC2016 # the inner shell's pid stays the tool's
+	setarch x86_64 -R bash -c 'exec "$0" --pid $$ --vaddr 0x7fffffffe000 -o json' "$tool" \
+		>/tmp/out 2>/tmp/err || code=$?
+	[[ $code == 4 ]] || { cat /tmp/out /tmp/err >&2; fail "its own stack: exit $code, not 4"; }
+	jq -e '.refusals == ["family"] and .owners[0].comm == "rasinject" and .owners[0].file == "[stack]"' \
+		/tmp/out >/dev/null || fail "its own stack: $(cat /tmp/out)"
+	no_poison "its own stack"
+	ok "refused: its own stack"
+}
+
+refused_many() {
+	local pid address
+
+	# shellcheck disable=SC2016 # python's
+	python3 -c 'if True:
+		import ctypes, mmap, os, sys, time
+		page = mmap.mmap(-1, 4096)
+		page[0] = 23
+		ready, go = os.pipe(), os.pipe()
+		for i in range(4):
+		    if not os.fork():
+		        page[0]
+		        os.write(ready[1], b"x")
+		        os.read(go[0], 1)
+		        os._exit(0)
+		for i in range(4):
+		    os.read(ready[0], 1)
+		print(os.getpid(), hex(ctypes.addressof(ctypes.c_char.from_buffer(page))), flush=True)
+		sys.stdin.read(1)
+		os.write(go[1], b"x" * 4)' <>/tmp/pipe.neighbour >/tmp/many &
+	wait_for 20 test -s /tmp/many || fail "five processes with one page do not start"
+	read -r pid address </tmp/many
+	refused many --pid "$pid" --vaddr "$address"
+	[[ $(jq .processes <("$tool" --pid "$pid" --vaddr "$address" --dry-run -o json 2>/dev/null || true)) == 5 ]] ||
+		fail "five processes are not five"
+	pkill -P "$pid" || true
+	kill "$pid"
+	wait "$pid" || true
+}
+
+refused_poisoned() {
+	victim twice
+	expect 0 --pfn "${victim_pfn[twice]}"
+	refused poisoned --pfn "${victim_pfn[twice]}"
+	expect 5 --pfn "${victim_pfn[twice]}" --force
+	said 'the kernel refused: '
+	[[ $(corrupted) == 4 ]] || fail "poisoned twice: HardwareCorrupted is $(corrupted) kB"
+	gone twice 0
+	expect 0 --undo
+	no_poison "undo of what was poisoned once"
+	ok "already poisoned: refused, and by the kernel when forced"
+}
+
+# ---- what is not verified ----------------------------------------------------------------------
+
+filtered() {
+	victim filtered
+	echo 1 >$hwpoison/corrupt-filter-memcg
+	echo 1 >$hwpoison/corrupt-filter-enable
+	echo 999999 >$hwpoison/corrupt-filter-memcg
+	expect 6 --pfn "${victim_pfn[filtered]}"
+	said 'not verified: no memory_failure_event, KPF_HWPOISON, HardwareCorrupted'
+	no_poison "filtered"
+	[[ $(cat $hwpoison/corrupt-filter-enable) == 1 && $(cat $hwpoison/corrupt-filter-memcg) == 999999 ]] ||
+		fail "the filter was changed without being asked"
+	ok "filtered: exit 6, although corrupt-pfn said that all is well"
+
+	expect 0 --pfn "${victim_pfn[filtered]}" --memcg-filter
+	[[ $(cat $hwpoison/corrupt-filter-enable) == 1 && $(cat $hwpoison/corrupt-filter-memcg) == 999999 ]] ||
+		fail "--memcg-filter does not restore the filter"
+	grep -q 'filter_changed=1 filter_enable=1 filter_memcg=999999' "$journal" ||
+		fail "the filter's old state is not in the journal"
+	echo 0 >$hwpoison/corrupt-filter-enable
+	echo 0 >$hwpoison/corrupt-filter-memcg
+	says filtered touch >/dev/null
+	gone filtered 3
+	expect 0 --undo
+	no_poison "undo of --memcg-filter"
+	ok "--memcg-filter: set meanwhile, restored after, in the journal"
+}
+
+kernel_refuses() {
+	expect 5 --pfn 0x4000000 --force
+	said 'the kernel refused: No such device or address'
+	expect 5 --pfn 0x4000000 --force --backend hard-offline
+	no_poison "refused by the kernel"
+	echo 0 >/proc/sys/vm/enable_soft_offline
+	expect 3 --pfn "$(free_pfn)" --backend soft-offline
+	said 'vm.enable_soft_offline=1'
+	echo 1 >/proc/sys/vm/enable_soft_offline
+	echo 0 >/proc/sys/vm/memory_failure_recovery
+	expect 4 --pfn "$(free_pfn)"
+	said 'the kernel would panic'
+	echo 1 >/proc/sys/vm/memory_failure_recovery
+	expect 3 --pfn "$(free_pfn)" --backend einj
+	said 'EINJ'
+	victim private
+	expect 3 --pfn "${victim_pfn[private]}" --backend madvise
+	said 'madvise reaches only shared memory'
+	gone private 0
+	ok "the kernel refuses, or lacks something: exit 5, 3, 4"
+}
+
+# ---- killed ------------------------------------------------------------------------------------
+
+stopped() { [[ $(awk '$1 == "State:" { print $2 }' "/proc/$1/status" 2>/dev/null) == T ]]; }
+
+# killed WHERE: at that point of an injection with --memcg-filter.
+killed() {
+	local pid code=0
+
+	victim killed
+	RASINJECT_STOP=$1 "$tool" --pfn "${victim_pfn[killed]}" --memcg-filter >/tmp/out 2>/tmp/err &
+	pid=$!
+	wait_for 10 stopped $pid || fail "it does not stop at $1"
+	kill -KILL $pid
+	wait $pid 2>/dev/null || code=$?
+	[[ $code == 137 ]] || fail "not killed: $code"
+	if [[ $1 == injected ]]; then
+		poisoned "${victim_pfn[killed]}" || fail "killed after the injection, but there was none"
+		[[ $(cat $hwpoison/corrupt-filter-enable) == 1 ]] || fail "the filter was not set"
+	else
+		no_poison "killed before the injection"
+	fi
+	tail -1 "$journal" | grep -q " begun .* pfn=${victim_pfn[killed]} " || fail "the journal has nothing of it"
+	expect 1 --pfn "$(free_pfn)"
+	said 'was cut off; rasinject --undo first'
+	expect 0 --undo
+	! poisoned "${victim_pfn[killed]}" || fail "killed at $1: still poisoned after --undo"
+	no_poison "killed at $1, undone"
+	[[ $(cat $hwpoison/corrupt-filter-enable) == 0 && $(cat $hwpoison/corrupt-filter-memcg) == 0 ]] ||
+		fail "killed at $1: the filter is still set after --undo"
+	no_instance "killed at $1, undone"
+	expect 0 --undo
+	printed '^total +un-poisoned 0, not poisoned 0, still poisoned 0$'
+	gone killed 0
+	ok "killed at $1: --undo restores page, counter, filter and trace instance"
+}
+
+damaged_journal() {
+	victim damaged
+	expect 0 --pfn "${victim_pfn[damaged]}"
+	sed -i '$ s/injected/injekted/' "$journal"
+	printf 'rasinject1 begun cut off' >>"$journal"
+	expect 1 --undo
+	said '2 damaged lines left out'
+	printed "^undo +pfn ${victim_pfn[damaged]}: undone$"
+	no_poison "a damaged journal"
+	expect 4 --undo --pfn "${victim_pfn[damaged]}"
+	gone damaged 0
+	rm "$journal"
+	ok "a damaged journal: what can be read is undone, the rest is told"
+}
+
+many_cycles() {
+	local i
+
+	for ((i = 0; i < cycles; i++)); do
+		victim cycle
+		expect 0 --pfn "${victim_pfn[cycle]}"
+		expect 0 --undo
+		gone cycle 0
+	done
+	no_poison "$cycles cycles"
+	ok "$cycles times injected and undone: HardwareCorrupted is back to 0"
+}
+
+# Last: what nobody can undo.
+not_recovered() {
+	local pfn
+
+	pfn=$(find_page none)
+	expect 7 --pfn "$pfn" --force
+	said 'could not deal with it: .*: (Ignored|Failed)$'
+	poisoned "$pfn" || fail "exit 7, but not poisoned"
+	ok "forced on a page of the kernel: exit 7"
+}
+
+inside() {
+	# shellcheck disable=SC2086 # a pattern
+	insmod $module
+	expect 0 --check
+	printed '^ok +hwpoison '
+	printed '^ok +event '
+	no_poison "to begin with"
+	backend_kills hwpoison
+	backend_kills hard-offline
+	backend_kills madvise --shared
+	soft_offline_moves
+	free_page
+	json_and_dry_run
+	refusals
+	refused_poisoned
+	filtered
+	kernel_refuses
+	killed journal
+	killed injected
+	damaged_journal
+	many_cycles
+	not_recovered
+	echo "$test_name: $checks checks"
+}
+
+if [[ ${1-} == --inside ]]; then
+	inside
+else
+	exec "$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} --timeout $((120 + cycles * 2)) -- \
+		env CYCLES="$cycles" "$0" --inside
+fi
