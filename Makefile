@@ -32,7 +32,7 @@ mandir ?= $(prefix)/share/man
 
 # Counting takes BPF programs; showing a recording again (-r) does not. Without what they are made
 # with, the tools are built for replay only. REPLAY_ONLY=1 chooses that, REPLAY_ONLY=0 insists on all.
-LIVE_TOOLS := $(CLANG) $(LLVM_STRIP) $(BPFTOOL) /usr/include/bpf/libbpf.h /usr/include/libelf.h
+LIVE_TOOLS := $(CLANG) $(LLVM_STRIP) $(BPFTOOL) /usr/include/bpf/libbpf.h /usr/include/libelf.h /usr/include/jansson.h
 ifndef REPLAY_ONLY
 REPLAY_ONLY := $(shell scripts/setup --need $(LIVE_TOOLS) >/dev/null 2>&1 || echo 1)
 endif
@@ -43,7 +43,7 @@ WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wold-style-d
 	-Wshadow -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	$(if $(WERROR),-Werror)
 CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE $(if $(replay_only),-DREPLAY_ONLY) -Iuser/lib -Iuser -Ibpf -I$(BUILD)/bpf -MMD -MP
-LIBS := $(if $(replay_only),,-lbpf -lelf) -lz -lncursesw -ltinfo
+LIBS := $(if $(replay_only),,-lbpf -lelf -ljansson) -lz -lncursesw -ltinfo
 
 # The kernel's types come from the programs themselves (preserve_access_index);
 # only uapi headers are included, and asm/ of those is a multiarch directory.
@@ -58,7 +58,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-p
 
 # One .c in user/ is one tool; what tools share is in user/lib/.
 TOOLS := $(patsubst user/%.c,%,$(wildcard user/*.c))
-# user/lib/live/ is what needs BPF programs or libbpf.
+# user/lib/live/ is what needs BPF programs, libbpf or libjansson.
 LIB_SOURCES := $(filter-out $(if $(replay_only),user/lib/live/%), \
 	$(sort $(shell find user/lib -name '*.c' 2>/dev/null)))
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)

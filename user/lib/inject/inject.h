@@ -48,6 +48,10 @@ inject_fail(struct injection *injection, int code, const char *format, ...);
 /* Finds the page that the command line names and fills in pid, vaddr and page.pfn. Exit status. */
 int target_resolve(struct injection *injection);
 
+/* Just before the backend is asked, and just after it answered: they note the times. */
+void injection_start(struct injection *injection);
+void injection_end(struct injection *injection);
+
 /* Each does what its option says, and returns the exit status. */
 int inject_run(const struct inject_options *options);
 int undo_run(const struct inject_options *options);

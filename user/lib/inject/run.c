@@ -14,9 +14,9 @@
 
 #include "duration.h"
 #include "exitcode.h"
+#include "inject/guest.h"
 #include "inject/inject.h"
 #include "inject/policy.h"
-#include "inject/qmp.h"
 #include "need.h"
 #include "platform.h"
 #include "util.h"
@@ -266,16 +266,26 @@ static int look_again(struct injection *injection)
 			   page->pfn);
 }
 
+void injection_start(struct injection *injection)
+{
+	injection->injected = true;
+	injection->start_ns = monotonic_ns();
+	injection->start_counter = counter();
+}
+
+void injection_end(struct injection *injection)
+{
+	injection->end_counter = counter();
+	injection->end_ns = monotonic_ns();
+}
+
 static int ask(struct injection *injection)
 {
 	int err;
 
-	injection->injected = true;
-	injection->start_ns = monotonic_ns();
-	injection->start_counter = counter();
+	injection_start(injection);
 	err = backend_inject(injection->backend, &injection->page);
-	injection->end_counter = counter();
-	injection->end_ns = monotonic_ns();
+	injection_end(injection);
 	return err;
 }
 
@@ -405,8 +415,7 @@ static int inject_locked(struct injection *injection)
 				   strerror(-err));
 	code = check_leftover(injection);
 	if (!code)
-		code = injection->has_page ? inject_watched(injection) :
-					     qmp_inject_journalled(injection);
+		code = injection->has_page ? inject_watched(injection) : guest_inject(injection);
 	journal_close(&injection->journal);
 	return code;
 }

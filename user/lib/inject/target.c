@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "exitcode.h"
+#include "inject/guest.h"
 #include "inject/inject.h"
-#include "inject/qmp.h"
 #include "procinfo.h"
 
 /* The page of pid at vaddr, which is this machine's; what it is called for the user comes first. */
@@ -45,7 +45,7 @@ int target_resolve(struct injection *injection)
 	default:
 		if (!injection->has_page)
 			return EXIT_FINE;
-		code = qmp_resolve(injection);
+		code = guest_resolve(injection);
 		return code ? code : resolve_vaddr(injection, "--gpa");
 	}
 }
