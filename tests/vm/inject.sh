@@ -458,6 +458,29 @@ many_cycles() {
 	ok "$cycles times injected and undone: HardwareCorrupted is back to 0"
 }
 
+# A guest that never runs: its memory is there, and QEMU has no reason to touch it.
+guest_page() {
+	local qemu
+
+	qemu-system-x86_64 -S -M pc -accel tcg -m 32 -mem-prealloc -display none -nodefaults \
+		-qmp unix:/tmp/qmp,server=on,wait=off &
+	qemu=$!
+	wait_for 30 test -S /tmp/qmp || fail "QEMU does not start"
+	expect 1 --gpa 0xf0000000 --qmp /tmp/qmp
+	said 'QEMU says: No memory is mapped at address 0xf0000000'
+	expect 3 --gpa 0x1234567 --qmp /tmp/qmp --backend qmp
+	said 'this QEMU has no command x-inject-memory-error'
+	no_poison "a QEMU without the command"
+	expect 0 --gpa 0x1234567 --qmp /tmp/qmp -o json
+	jq -e --argjson pid $qemu '.result == "verified" and .gpa == "0x1234567" and .owners[0].pid == $pid' \
+		/tmp/out >/dev/null || fail "--gpa: $(cat /tmp/out)"
+	kill -KILL $qemu
+	wait $qemu 2>/dev/null || true
+	expect 0 --undo
+	no_poison "undo of a guest's page"
+	ok "--gpa: a page of QEMU's process, verified, undone; an address without memory is told"
+}
+
 # Last: what nobody can undo.
 not_recovered() {
 	local pfn
@@ -490,6 +513,7 @@ inside() {
 	killed injected
 	damaged_journal
 	many_cycles
+	guest_page
 	not_recovered
 	echo "$test_name: $checks checks"
 }
@@ -497,6 +521,6 @@ inside() {
 if [[ ${1-} == --inside ]]; then
 	inside
 else
-	exec "$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} --timeout $((120 + cycles * 2)) -- \
+	exec "$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} --timeout $((200 + cycles * 3)) -- \
 		env CYCLES="$cycles" "$0" --inside
 fi

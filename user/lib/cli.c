@@ -9,7 +9,7 @@
 #include "exitcode.h"
 #include "util.h"
 
-#define KEY_LONG 0x1000 /* whichever long option */
+#define KEY_LONG 0x1000 /* and up: long options. Those that are alike, getopt takes for one */
 
 /* what, which, why, what to do */
 void cli_usage(const struct cli *cli, const char *format, ...)
@@ -106,7 +106,8 @@ void cli_check_options(const struct cli *cli, int argc, char **argv)
 	for (const struct argp_option *o = cli->options; o->name || o->group; o++) {
 		if (!o->name)
 			continue;
-		longs[n++] = (struct option){ o->name, !!o->arg, NULL, KEY_LONG };
+		longs[n] = (struct option){ o->name, !!o->arg, NULL, KEY_LONG + n };
+		n++;
 		if (o->key < 0x100) {
 			*s++ = o->key;
 			if (o->arg)
@@ -118,7 +119,7 @@ void cli_check_options(const struct cli *cli, int argc, char **argv)
 	do {
 		c = getopt_long(argc, words, shorts, longs, NULL);
 		if (c == '?' || c == ':')
-			usage_option(cli, words[optind - 1], optopt == KEY_LONG ? 0 : optopt,
+			usage_option(cli, words[optind - 1], optopt >= KEY_LONG ? 0 : optopt,
 				     c == ':');
 	} while (c != -1);
 }
