@@ -165,8 +165,7 @@ say "backend qmp: QEMU's word is passed on, and nothing else is taken for succes
 if command -v qemu-system-x86_64 >/dev/null; then
 	qemu-system-x86_64 -S -M pc -accel tcg -m 64 -display none -nodefaults \
 		-qmp "unix:$tmp/real,server=on,wait=off" 2>"$tmp/err" &
-	qemu=$!
-	pids+=($qemu)
+	pids+=($!)
 	for _ in {1..100}; do
 		[[ ! -S $tmp/real ]] || break
 		sleep 0.05

@@ -44,6 +44,15 @@ for arguments in "" --check "-w $tmp/x.flr"; do
 done
 [[ ! -e $tmp/x.flr ]] || fail "-w makes a file for nothing"
 
+# rasinject needs no BPF: only a guest's pages are beyond it, without libjansson.
+tool=$tmp/build/rasinject
+! ldd "$tool" | grep -E 'bpf|elf|jansson' || fail "rasinject needs a library that it should not need"
+code=0
+RASINJECT_JOURNAL=$tmp/journal "$tool" --gpa 0x1000 --qmp "$tmp/none" --backend qmp >"$tmp/out" 2>&1 || code=$?
+((code == 3)) || fail "rasinject --gpa: exit $code, expected 3"
+grep -q 'this build cannot talk to QEMU.*libjansson; sudo scripts/setup and make' "$tmp/out" ||
+	fail "rasinject --gpa: does not say what to do"
+
 # Asked for everything, it does not settle for less.
 ! make REPLAY_ONLY=0 || fail "REPLAY_ONLY=0 builds without clang"
 grep -q 'missing: clang' "$tmp/out" || fail "REPLAY_ONLY=0 does not say what is missing"

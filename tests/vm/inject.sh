@@ -24,11 +24,11 @@ declare -A victim_pid=() victim_vaddr=() victim_pfn=() victim_fd=()
 
 # wait_for SECONDS COMMAND...: until it holds.
 wait_for() {
-	local n=$(($1 * 20))
+	local end=$((SECONDS + $1))
 
 	shift
 	until "$@"; do
-		((n-- > 0)) || return 1
+		((SECONDS <= end)) || return 1
 		sleep 0.05
 	done
 }
@@ -105,18 +105,36 @@ with open("/proc/kpageflags", "rb") as f:
 poisoned() { (($(flags "$1") >> 19 & 1)); }
 
 # find_page REASON SET CLEAR: a page frame beyond the first megabytes with these KPF bits and without those, in
-# hexadecimal; "none" as SET: without any flag, as kernel stacks are. Some of them were the looker's own, and are
-# something else when it has ended: the first of 20 that rasinject has this reason against.
+# hexadecimal; "none" as SET: without any flag, as kernel stacks are. Some are those of the looker, or of rasinject
+# itself, and something else when it has ended: the first of 20 that it has this reason against, twice.
 find_page() {
 	local reason=$1 page
 
 	shift
 	find_pages "$@" | shuf -n 20 --random-source=/proc/kallsyms >/tmp/pages
 	while read -r page; do
-		"$tool" --pfn "$page" --dry-run -o json >/tmp/out 2>/dev/null || true
-		! jq -e --arg reason "$reason" '.refusals == [$reason]' /tmp/out >/dev/null || break
+		! { refuses "$page" "$reason" && refuses "$page" "$reason"; } || break
 	done </tmp/pages
 	echo "$page"
+}
+
+refuses() {
+	"$tool" --pfn "$1" --dry-run -o json >/tmp/out 2>/dev/null || true
+	jq -e --arg reason "$2" '.refusals == [$reason]' /tmp/out >/dev/null
+}
+
+# A process with 512 page tables, so that one that is found is most likely one of these. Sets tables_pid.
+many_page_tables() {
+	python3 -c 'if True:
+		import mmap, sys
+		memory = mmap.mmap(-1, 1 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+		memory.madvise(mmap.MADV_NOHUGEPAGE)
+		for i in range(0, 1 << 30, 1 << 21):
+		    memory[i] = 23
+		print("ready", flush=True)
+		sys.stdin.read()' <>/tmp/pipe.neighbour >/tmp/tables &
+	tables_pid=$!
+	wait_for 20 test -s /tmp/tables || fail "page tables are not made"
 }
 
 find_pages() {
@@ -272,7 +290,10 @@ refusals() {
 	refused reserved --pfn $((0x$text / 4096 + 23))
 	said 'Kernel code'
 	refused slab --pfn "$(find_page slab 80 80000)"
+	many_page_tables
 	refused page-table --pfn "$(find_page page-table 4000000 80000)"
+	kill $tables_pid
+	wait $tables_pid || true
 	refused reserved --pfn "$(find_page reserved 100000000 1000000)"
 	refused zero-page --pfn "$(find_page zero-page 1000000 400000)"
 	refused not-ram --pfn 0x4000000

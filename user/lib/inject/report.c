@@ -6,6 +6,7 @@
 #include "inject/inject.h"
 #include "inject/policy.h"
 #include "jsonw.h"
+#include "platform.h"
 #include "timestamp.h"
 
 #define FLAGS_TEXT 512
@@ -121,6 +122,8 @@ static void text_signs(const struct signs *signs)
 
 static void text_end(const struct injection *injection)
 {
+	char platform[160];
+
 	if (injection->injected) {
 		printf("journal   %s, entry %s\n", injection->journal.path, injection->entry.id);
 		printf("asked     at %" PRIu64 ".%09" PRIu64 " s (monotonic), for %" PRIu64 " ns\n",
@@ -131,6 +134,8 @@ static void text_end(const struct injection *injection)
 		if (injection->has_page)
 			text_signs(&injection->signs);
 	}
+	platform_print(platform, sizeof(platform));
+	printf("platform  %s\n", platform);
 	printf("result    %s\n", result(injection));
 }
 
@@ -228,7 +233,7 @@ static void json_asked(struct jsonw *json, const struct injection *injection)
 static void json_end(const struct injection *injection)
 {
 	struct jsonw json = { .out = stdout };
-	char time[TIMESTAMP_SIZE];
+	char time[TIMESTAMP_SIZE], platform[160];
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -239,6 +244,8 @@ static void json_end(const struct injection *injection)
 	jsonw_string(&json, "time", time);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	jsonw_uint(&json, "mono_ns", now.tv_sec * 1000000000ULL + now.tv_nsec);
+	platform_print(platform, sizeof(platform));
+	jsonw_string(&json, "platform", platform);
 	jsonw_string(&json, "backend", backend_names[injection->backend]);
 	if (injection->options->target == TARGET_GPA)
 		jsonw_hex(&json, "gpa", injection->options->gpa);

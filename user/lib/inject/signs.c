@@ -60,6 +60,9 @@ static int arm_event(struct signs *signs)
 	if (mkdir(signs->root, 0700))
 		return -errno;
 	signs->watching = true;
+	/* whose line it is does not matter, and to know it the kernel would patch its scheduler */
+	snprintf(path, sizeof(path), "%s/options/record-cmd", signs->root);
+	backend_write(path, 0);
 	snprintf(path, sizeof(path), "%s/%s/enable", signs->root, signs->event);
 	err = backend_write(path, 1);
 	if (err)
