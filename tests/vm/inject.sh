@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rasinject in the x86_64 lab: each backend's injection is verified, hits its victim and nobody else; what
 # would take more down is refused, and nothing is poisoned then; --undo restores after kill -9.
-# CYCLES=N injects and undoes N times. KERNEL=PATH takes another kernel than the lab's.
+# CYCLES=N injects and undoes N times. KERNEL=PATH takes another kernel than the lab's. Arguments name parts of the
+# test, functions below, to run in place of all.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -495,7 +496,8 @@ guest_page() {
 	expect 0 --gpa 0x1234567 --qmp /tmp/qmp -o json
 	jq -e --argjson pid $qemu '.result == "verified" and .gpa == "0x1234567" and .owners[0].pid == $pid' \
 		/tmp/out >/dev/null || fail "--gpa: $(cat /tmp/out)"
-	kill -KILL $qemu
+	# it asks for SIGBUS at once, and under TCG does not survive it
+	kill -KILL $qemu 2>/dev/null || true
 	wait $qemu 2>/dev/null || true
 	expect 0 --undo
 	no_poison "undo of a guest's page"
@@ -513,35 +515,42 @@ not_recovered() {
 	ok "forced on a page of the kernel: exit 7"
 }
 
+every_backend() {
+	backend_kills hwpoison
+	backend_kills hard-offline
+	backend_kills madvise --shared
+	soft_offline_moves
+	free_page
+}
+
+killed_anywhere() {
+	killed journal
+	killed injected
+}
+
+# Poison that nobody can undo comes last.
+parts=(every_backend json_and_dry_run refusals refused_poisoned filtered kernel_refuses killed_anywhere damaged_journal
+	many_cycles guest_page not_recovered)
+
 inside() {
+	local part
+
 	# shellcheck disable=SC2086 # a pattern
 	insmod $module
 	expect 0 --check
 	printed '^ok +hwpoison '
 	printed '^ok +event '
 	no_poison "to begin with"
-	backend_kills hwpoison
-	backend_kills hard-offline
-	backend_kills madvise --shared
-	soft_offline_moves
-	free_page
-	json_and_dry_run
-	refusals
-	refused_poisoned
-	filtered
-	kernel_refuses
-	killed journal
-	killed injected
-	damaged_journal
-	many_cycles
-	guest_page
-	not_recovered
+	for part in "$@"; do
+		$part
+	done
 	echo "$test_name: $checks checks"
 }
 
 if [[ ${1-} == --inside ]]; then
-	inside
+	inside "${@:2}"
 else
-	exec "$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} --timeout $((200 + cycles * 3)) -- \
-		env CYCLES="$cycles" "$0" --inside
+	(($# == 0)) || parts=("$@")
+	exec "$repo/scripts/vm" x86_64 ${KERNEL:+--kernel "$KERNEL"} --timeout $((260 + cycles * 4)) -- \
+		env CYCLES="$cycles" "$0" --inside "${parts[@]}"
 fi

@@ -52,6 +52,24 @@ int cli_choice(const struct cli *cli, const char *what, const char *text, const 
 	cli_usage(cli, "%s '%s' is unknown: use one of %s", what, text, all);
 }
 
+error_t cli_common(const struct cli *cli, int key, const struct argp_state *state)
+{
+	switch (key) {
+	case 'V':
+		printf("%s %s\n", cli->tool, FAULTLINE_VERSION);
+		break;
+	case 'h':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_BUG_ADDR);
+		break;
+	case CLI_KEY_USAGE:
+		argp_state_help(state, stdout, ARGP_HELP_USAGE);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	exit(EXIT_FINE);
+}
+
 static const struct argp_option *option_named(const struct cli *cli, const char *name, size_t size)
 {
 	for (const struct argp_option *o = cli->options; o->name || o->group; o++)

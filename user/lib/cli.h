@@ -17,6 +17,20 @@ struct cli {
 	const struct argp_option *options; /* ends with an empty one */
 };
 
+/* --usage, which has no letter. */
+#define CLI_KEY_USAGE 0x2000
+
+/* The options that all tools have, for the end of their lists. */
+#define CLI_COMMON_OPTIONS                                                        \
+	{ "version", 'V', NULL, 0, "Print the version", -1 },                     \
+		{ "help", 'h', NULL, 0, "Print this help", -1 },                  \
+	{                                                                         \
+		"usage", CLI_KEY_USAGE, NULL, 0, "Print the options in short", -1 \
+	}
+
+/* Does what such an option says and leaves with 0; ARGP_ERR_UNKNOWN if it is none. */
+error_t cli_common(const struct cli *cli, int key, const struct argp_state *state);
+
 /* "TOOL: what is wrong; see TOOL --help" on stderr, and leaves with EXIT_USAGE. */
 void __attribute__((noreturn, format(printf, 2, 3)))
 cli_usage(const struct cli *cli, const char *format, ...);

@@ -12,8 +12,6 @@
 
 #define TOOL "asi-faulttop"
 
-const char *argp_program_version = TOOL " " FAULTLINE_VERSION;
-
 #define DEFAULT_ROWS_TEXT 20
 #define MOST_SITES (1u << 20)
 
@@ -26,7 +24,6 @@ enum {
 	KEY_STATS,
 	KEY_COLOR,
 	KEY_SITES,
-	KEY_USAGE,
 };
 
 static const char doc[] =
@@ -77,9 +74,7 @@ static const struct argp_option argp_options[] = {
 	{ "check", KEY_CHECK, NULL, 0, "Say what works here, and stop", 3 },
 	{ "schema", KEY_SCHEMA, NULL, 0, "Print the JSON Schema of -o json, and stop", 3 },
 	{ "verbose", 'v', NULL, 0, "Say on stderr what is being done", 3 },
-	{ "version", 'V', NULL, 0, "Print the version", -1 },
-	{ "help", 'h', NULL, 0, "Print this help", -1 },
-	{ "usage", KEY_USAGE, NULL, 0, "Print the options in short", -1 },
+	CLI_COMMON_OPTIONS,
 	{},
 };
 
@@ -199,15 +194,6 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	case 'v':
 		options->verbose = true;
 		break;
-	case 'V':
-		puts(argp_program_version);
-		exit(EXIT_FINE);
-	case 'h':
-		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_BUG_ADDR);
-		exit(EXIT_FINE);
-	case KEY_USAGE:
-		argp_state_help(state, stdout, ARGP_HELP_USAGE);
-		exit(EXIT_FINE);
 	case KEY_ONCE:
 		options->once = true;
 		break;
@@ -240,7 +226,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 		parse_end(parse);
 		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_common(&cli, key, state);
 	}
 	return 0;
 }

@@ -22,7 +22,6 @@ enum {
 	KEY_UNDO,
 	KEY_CHECK,
 	KEY_MEMCG_FILTER,
-	KEY_USAGE,
 };
 
 static const char doc[] =
@@ -64,9 +63,7 @@ static const struct argp_option argp_options[] = {
 	{ "output", 'o', "FORMAT", 0, "text or json", 3 },
 	{ "check", KEY_CHECK, NULL, 0, "Say what works here, and stop", 3 },
 	{ "verbose", 'v', NULL, 0, "Say on stderr what is being done", 3 },
-	{ "version", 'V', NULL, 0, "Print the version", -1 },
-	{ "help", 'h', NULL, 0, "Print this help", -1 },
-	{ "usage", KEY_USAGE, NULL, 0, "Print the options in short", -1 },
+	CLI_COMMON_OPTIONS,
 	{},
 };
 
@@ -194,22 +191,13 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	case 'v':
 		options->verbose = true;
 		break;
-	case 'V':
-		puts(TOOL " " FAULTLINE_VERSION);
-		exit(EXIT_FINE);
-	case 'h':
-		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_BUG_ADDR);
-		exit(EXIT_FINE);
-	case KEY_USAGE:
-		argp_state_help(state, stdout, ARGP_HELP_USAGE);
-		exit(EXIT_FINE);
 	case ARGP_KEY_ARG:
 		usage("argument '%s' is one too many", arg);
 	case ARGP_KEY_END:
 		parse_end(parse);
 		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_common(&cli, key, state);
 	}
 	return 0;
 }
