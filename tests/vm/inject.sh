@@ -452,6 +452,46 @@ killed() {
 	ok "killed at $1: --undo restores page, counter, filter and trace instance"
 }
 
+# Between journal and injection the victim goes: its page is somebody else's by then, and is left alone.
+changes_hands() {
+	local pid code=0
+
+	victim leaving
+	RASINJECT_STOP=journal "$tool" --pfn "${victim_pfn[leaving]}" >/tmp/out 2>/tmp/err &
+	pid=$!
+	wait_for 10 stopped $pid || fail "it does not stop after the journal"
+	gone leaving 0
+	kill -CONT $pid
+	wait $pid || code=$?
+	[[ $code == 4 ]] || fail "the page changed hands: exit $code, not 4"
+	said 'the page changed hands after it was looked at'
+	no_poison "the page changed hands"
+	tail -1 "$journal" | grep -q ' closed .* why=not-injected ' || fail "the journal does not say that nothing was injected"
+	ok "a page that changes hands meanwhile is left alone"
+}
+
+# Told to end while the filter is set, it first puts everything in order.
+terminated() {
+	local pid code=0
+
+	victim ended
+	RASINJECT_STOP=injected "$tool" --pfn "${victim_pfn[ended]}" --memcg-filter >/tmp/out 2>/tmp/err &
+	pid=$!
+	wait_for 10 stopped $pid || fail "it does not stop after the injection"
+	[[ $(cat $hwpoison/corrupt-filter-enable) == 1 ]] || fail "the filter is not set"
+	kill -TERM $pid
+	kill -CONT $pid
+	wait $pid 2>/dev/null || code=$?
+	[[ $code == 143 ]] || fail "SIGTERM: exit $code"
+	[[ $(cat $hwpoison/corrupt-filter-enable) == 0 ]] || fail "SIGTERM leaves the filter set"
+	no_instance "SIGTERM"
+	tail -1 "$journal" | grep -q ' injected .* why=verified ' || fail "SIGTERM: the journal has no end"
+	gone ended 0
+	expect 0 --undo
+	no_poison "SIGTERM, undone"
+	ok "SIGTERM meanwhile: filter and trace instance are put in order first"
+}
+
 damaged_journal() {
 	victim damaged
 	expect 0 --pfn "${victim_pfn[damaged]}"
@@ -529,8 +569,8 @@ killed_anywhere() {
 }
 
 # Poison that nobody can undo comes last.
-parts=(every_backend json_and_dry_run refusals refused_poisoned filtered kernel_refuses killed_anywhere damaged_journal
-	many_cycles guest_page not_recovered)
+parts=(every_backend json_and_dry_run refusals refused_poisoned filtered kernel_refuses killed_anywhere changes_hands terminated
+	damaged_journal many_cycles guest_page not_recovered)
 
 inside() {
 	local part

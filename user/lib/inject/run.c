@@ -368,17 +368,12 @@ static int judge(struct injection *injection, int err)
 /* From here on something can be left over, and the journal says so. */
 static int inject_journalled(struct injection *injection)
 {
-	int code, err = 0;
+	int code = write_down(injection), err = 0;
 
-	hold_signals(true);
-	code = write_down(injection);
-	if (code) {
-		hold_signals(false);
+	if (code)
 		return code;
-	}
 	stop_for_test("journal");
 	code = inject(injection, &err);
-	hold_signals(false);
 	if (injection->injected)
 		err = judge(injection, err);
 	else
@@ -391,6 +386,7 @@ static int inject_watched(struct injection *injection)
 	char why[160];
 	int code;
 
+	hold_signals(true);
 	if (signs_arm(&injection->signs, backend_signs(injection->backend), why, sizeof(why)) &&
 	    !injection->options->force)
 		code = inject_fail(injection, EXIT_LACKING,
@@ -398,6 +394,7 @@ static int inject_watched(struct injection *injection)
 	else
 		code = inject_journalled(injection);
 	signs_disarm(&injection->signs);
+	hold_signals(false);
 	return code;
 }
 
