@@ -107,15 +107,17 @@ poisoned() { (($(flags "$1") >> 19 & 1)); }
 
 # find_page REASON SET CLEAR: a page frame beyond the first megabytes with these KPF bits and without those, in
 # hexadecimal; "none" as SET: without any flag, as kernel stacks are. Some are those of the looker, or of rasinject
-# itself, and something else when it has ended: the first of 20 that it has this reason against, twice.
+# itself, and something else when it has ended: the first of 20 that it has this reason against, twice, and that
+# is not in /tmp/before.
 find_page() {
 	local reason=$1 page
 
 	shift
-	find_pages "$@" | shuf -n 20 --random-source=/proc/kallsyms >/tmp/pages
+	find_pages "$@" | comm -13 /tmp/before - | shuf -n 20 --random-source=/proc/kallsyms >/tmp/pages
 	while read -r page; do
 		! { refuses "$page" "$reason" && refuses "$page" "$reason"; } || break
 	done </tmp/pages
+	[[ -n $page ]] || fail "no page is refused as $reason, of $(wc -l </tmp/pages) tried"
 	echo "$page"
 }
 
@@ -124,8 +126,9 @@ refuses() {
 	jq -e --arg reason "$2" '.refusals == [$reason]' /tmp/out >/dev/null
 }
 
-# A process with 512 page tables, so that one that is found is most likely one of these. Sets tables_pid.
+# A process with 512 page tables; those that there were before it go to /tmp/before. Sets tables_pid.
 many_page_tables() {
+	find_pages 4000000 80000 >/tmp/before
 	python3 -c 'if True:
 		import mmap, sys
 		memory = mmap.mmap(-1, 1 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -295,6 +298,7 @@ refusals() {
 	refused page-table --pfn "$(find_page page-table 4000000 80000)"
 	kill $tables_pid
 	wait $tables_pid || true
+	: >/tmp/before
 	refused reserved --pfn "$(find_page reserved 100000000 1000000)"
 	refused zero-page --pfn "$(find_page zero-page 1000000 400000)"
 	refused not-ram --pfn 0x4000000
@@ -575,6 +579,7 @@ parts=(every_backend json_and_dry_run refusals refused_poisoned filtered kernel_
 inside() {
 	local part
 
+	: >/tmp/before
 	# shellcheck disable=SC2086 # a pattern
 	insmod $module
 	expect 0 --check
