@@ -136,7 +136,7 @@ many_page_tables() {
 		for i in range(0, 1 << 30, 1 << 21):
 		    memory[i] = 23
 		print("ready", flush=True)
-		sys.stdin.read()' <>/tmp/pipe.neighbour >/tmp/tables &
+		sys.stdin.read()' <>/tmp/hold >/tmp/tables &
 	tables_pid=$!
 	wait_for 20 test -s /tmp/tables || fail "page tables are not made"
 }
@@ -346,7 +346,7 @@ refused_many() {
 		    os.read(ready[0], 1)
 		print(os.getpid(), hex(ctypes.addressof(ctypes.c_char.from_buffer(page))), flush=True)
 		sys.stdin.read(1)
-		os.write(go[1], b"x" * 4)' <>/tmp/pipe.neighbour >/tmp/many &
+		os.write(go[1], b"x" * 4)' <>/tmp/hold >/tmp/many &
 	wait_for 20 test -s /tmp/many || fail "five processes with one page do not start"
 	read -r pid address </tmp/many
 	refused many --pid "$pid" --vaddr "$address"
@@ -580,6 +580,7 @@ inside() {
 	local part
 
 	: >/tmp/before
+	mkfifo /tmp/hold # what reads from it waits for ever
 	# shellcheck disable=SC2086 # a pattern
 	insmod $module
 	expect 0 --check
