@@ -33,7 +33,7 @@ standin_make() (
 	gcc -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 		-Ibpf -Iuser/lib -I"$1" \
 		user/asi-faulttop.c "${sources[@]}" "$standin/fail.c" -Wl,--wrap=write \
-		-o "$1/asi-faulttop" -lbpf -lelf -lz -lncursesw -ltinfo
+		-o "$1/asi-faulttop" -lbpf -lelf -ljansson -lz -lncursesw -ltinfo
 	gcc -std=gnu11 -D_GNU_SOURCE -DSTANDIN_NR=$nr -I"$standin" "$standin/fault.c" -o "$1/fault"
 )
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include "caps.h"
+#include "cli.h"
 #include "exitcode.h"
 #include "faulttop/app.h"
 #include "flr.h"
@@ -106,7 +106,7 @@ static int record_begin(struct app *app)
 {
 	const struct options *options = &app->options;
 	const struct record_config config = {
-		.tool = argp_program_version,
+		.tool = TOOL " " FAULTLINE_VERSION,
 		.pid = options->pid,
 		.stacks = options->stacks,
 		.stats = options->stats,
