@@ -4,6 +4,7 @@
 #define KVM_GUEST_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -39,6 +40,23 @@ static inline uint32_t number(const char *text, uint32_t max)
 		exit(2);
 	}
 	return n;
+}
+
+/* A new VM; /dev/kvm stays open in *ret_kvm. */
+static inline int create_vm(int *ret_kvm)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm;
+
+	if (kvm < 0)
+		die("/dev/kvm: %m; needs a CPU with SVM or VMX and a kernel with KVM");
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	if (vm < 0)
+		die("KVM_CREATE_VM: %m");
+	/* Only VMX uses it, and only some of it; elsewhere it does nothing. */
+	if (ioctl(vm, KVM_SET_TSS_ADDR, 0xfffbd000))
+		die("KVM_SET_TSS_ADDR: %m");
+	*ret_kvm = kvm;
+	return vm;
 }
 
 /* Where memory slot number `slot` of a VM is in the guest; size 0 removes it. */
@@ -91,6 +109,19 @@ static inline void set_flat_segments(struct kvm_sregs *sregs)
 	sregs->fs = sregs->ds;
 	sregs->gs = sregs->ds;
 	sregs->ss = sregs->ds;
+}
+
+/* The state that a vCPU is to start in. */
+static inline void set_vcpu(int vcpu, const struct kvm_sregs *sregs, const struct kvm_regs *regs)
+{
+	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+	if (ioctl(vcpu, KVM_SET_SREGS, sregs))
+		die("KVM_SET_SREGS: %m");
+	if (ioctl(vcpu, KVM_SET_REGS, regs))
+		die("KVM_SET_REGS: %m");
+	if (ioctl(vcpu, KVM_SET_MP_STATE, &mp))
+		die("KVM_SET_MP_STATE: %m");
 }
 
 #endif /* KVM_GUEST_H */

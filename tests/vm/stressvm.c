@@ -14,7 +14,6 @@
  * the CPU runs, and they are counted.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <pthread.h>
@@ -206,7 +205,6 @@ static void fill_memory(struct vm *vm)
 
 static void open_vcpu(struct vm *vm, int id)
 {
-	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
 	struct kvm_regs regs = { .rip = gpa_of(id ? guest_spin : guest_boot),
 				 .rsp = DATA_GPA + 2 * PAGE - 1024 * id,
 				 .rflags = 2 };
@@ -229,26 +227,14 @@ static void open_vcpu(struct vm *vm, int id)
 	sregs.gdt.limit = sizeof(vm->data->gdt) - 1;
 	sregs.idt.base = DATA_GPA + offsetof(struct data, idt);
 	sregs.idt.limit = sizeof(vm->data->idt) - 1;
-	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs))
-		die("KVM_SET_SREGS: %m");
-	if (ioctl(vcpu->fd, KVM_SET_REGS, &regs))
-		die("KVM_SET_REGS: %m");
-	if (ioctl(vcpu->fd, KVM_SET_MP_STATE, &mp))
-		die("KVM_SET_MP_STATE: %m");
+	set_vcpu(vcpu->fd, &sregs, &regs);
 }
 
 static void open_vm(struct vm *vm)
 {
 	int id;
 
-	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm < 0)
-		die("/dev/kvm: %m; needs a CPU with SVM or VMX and a kernel with KVM");
-	vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
-	if (vm->fd < 0)
-		die("KVM_CREATE_VM: %m");
-	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000))
-		die("KVM_SET_TSS_ADDR: %m");
+	vm->fd = create_vm(&vm->kvm);
 	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
 		die("KVM_CREATE_IRQCHIP: %m");
 	vm->run_size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);

@@ -19,7 +19,6 @@
 #define _GNU_SOURCE
 #include <cpuid.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -150,15 +149,7 @@ static void open_kport(struct vm *vm)
 
 static void open_vm(struct vm *vm, uint32_t touch)
 {
-	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm < 0)
-		die("/dev/kvm: %m; needs a CPU with SVM or VMX and a kernel with KVM");
-	vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
-	if (vm->fd < 0)
-		die("KVM_CREATE_VM: %m");
-	/* Only VMX uses it, and only some of it; elsewhere it does nothing. */
-	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000))
-		die("KVM_SET_TSS_ADDR: %m");
+	vm->fd = create_vm(&vm->kvm);
 
 	vm->code = map_guest_memory(vm->fd, 0, CODE_GPA, PAGE);
 	memcpy(vm->code, guest_code, guest_code_end - guest_code);
@@ -190,7 +181,6 @@ static void close_vm(struct vm *vm)
 static void reset_vcpu(struct vm *vm)
 {
 	struct kvm_regs regs = { .rip = CODE_GPA, .rflags = 2 };
-	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
 	struct kvm_sregs sregs;
 
 	if (ioctl(vm->vcpu, KVM_GET_SREGS, &sregs))
@@ -198,12 +188,7 @@ static void reset_vcpu(struct vm *vm)
 	set_flat_segments(&sregs);
 	sregs.idt.base = 0;
 	sregs.idt.limit = 0;
-	if (ioctl(vm->vcpu, KVM_SET_SREGS, &sregs))
-		die("KVM_SET_SREGS: %m");
-	if (ioctl(vm->vcpu, KVM_SET_REGS, &regs))
-		die("KVM_SET_REGS: %m");
-	if (ioctl(vm->vcpu, KVM_SET_MP_STATE, &mp))
-		die("KVM_SET_MP_STATE: %m");
+	set_vcpu(vm->vcpu, &sregs, &regs);
 }
 
 static void run_to_shutdown(struct vm *vm)
