@@ -5,94 +5,41 @@ once, made anew when the list of packages is another, never left half made."""
 
 import lzma
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../scripts"))
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:0] = [os.path.join(HERE, "../../scripts"), HERE]
 
-from lab import arm64root                   # noqa: E402
-from lab.base import Failure                # noqa: E402
+from lab import arm64root                       # noqa: E402
+from lab.packages import TEMPORARY              # noqa: E402
+from made_up_packages import PackagesTest       # noqa: E402
 
 VERSION = "6.12.99-arm64"
 DIRECTORIES = {"BASE": "arm64", "ROOT": "arm64/root", "VERSIONS": "arm64/versions"}
-
-# $STUB/ has debs/, a file calls, and the file fail or hang to plant a fault at a verb.
-APT_GET = """#!/bin/bash
-echo "$*" >>"$STUB/calls"
-[[ " $* " != *" indextargets "* ]] || { cat "$STUB/mirrors"; exit; }
-[[ " $* " != *" $(cat "$STUB/fail" 2>/dev/null) "* ]] || exit 100
-[[ " $* " != *" $(cat "$STUB/hang" 2>/dev/null) "* ]] || exec sleep 1000
-for ((i = 1; i < $#; i++)); do [[ ${!i} != -c ]] || { i=$((i + 1)); conf=${!i}; }; done
-case " $* " in
-*" install "*) cp "$STUB"/debs/[a-k]*.deb "${conf%/*}/cache/archives" ;;
-*" download "*) cp "$STUB"/debs/"${!#}"_*.deb . ;;
-esac
-"""
 APT_CACHE = f"""#!/bin/bash
 printf '%s\\n  Depends: linux-image-{VERSION}\\n' "${{!#}}"
 """
 
 
-class RootTest(unittest.TestCase):
+class RootTest(PackagesTest):
+    module = arm64root
+
     def setUp(self):
-        self.dir = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, self.dir)
-        self.stub = os.path.join(self.dir, "stub")
-        self.write("stub/bin/apt-get", APT_GET, 0o755)
+        super().setUp()
         self.write("stub/bin/apt-cache", APT_CACHE, 0o755)
-        self.write("stub/mirrors", "mirror:/debian\n")
         self.deb("base-files", {"usr/bin/sh": "a shell", "etc/issue": "Debian"}, {"bin": "usr/bin", "lib": "usr/lib"})
         self.deb("a-tool", {"bin/tool": "a tool", "usr/share/doc/tool": "words"})
         self.deb(f"linux-image-{VERSION}-unsigned",
                  {f"boot/vmlinuz-{VERSION}": "a kernel", f"boot/config-{VERSION}": "y",
                   f"usr/lib/modules/{VERSION}/modules.order": "", f"usr/lib/modules/{VERSION}/modules.builtin": "",
                   f"usr/lib/modules/{VERSION}/modules.builtin.modinfo": ""})
-        self.patch(os.environ, "PATH", f"{self.stub}/bin:{os.environ['PATH']}:/usr/sbin:/sbin")
-        self.patch(os.environ, "STUB", self.stub)
         self.set("REPO", self.dir)
         for name, path in DIRECTORIES.items():
             self.set(name, os.path.join(self.dir, "build", path))
-        self.set("say", lambda text: None)
-
-    def patch(self, mapping, name, value):
-        old = mapping.get(name)
-        mapping[name] = value
-        self.addCleanup(lambda: mapping.pop(name) if old is None else mapping.update({name: old}))
-
-    def set(self, name, value):
-        self.patch(vars(arm64root), name, value)
-
-    def write(self, path, text, mode=0o644):
-        path = os.path.join(self.dir, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-        os.chmod(path, mode)
-
-    def read(self, path):
-        return arm64root.read_text(os.path.join(self.dir, path))
-
-    def deb(self, name, files, links=None):
-        for path, text in files.items():
-            self.write(f"debs/{name}/{path}", text)
-        for path, target in (links or {}).items():
-            os.symlink(target, os.path.join(self.dir, "debs", name, path))
-        self.write(f"debs/{name}/DEBIAN/control", f"Package: {name}\nVersion: 1:2.3\nArchitecture: arm64\n"
-                   "Maintainer: nobody <nobody@invalid>\nDescription: made up\n")
-        os.makedirs(os.path.join(self.stub, "debs"), exist_ok=True)
-        subprocess.run(["dpkg-deb", "-b", os.path.join(self.dir, "debs", name),
-                        os.path.join(self.stub, f"debs/{name}_2.3_arm64.deb")], check=True, stdout=subprocess.DEVNULL)
-
-    def fails(self, result, what, signals=()):
-        with self.assertRaisesRegex(Failure, what) as caught:
-            arm64root.provide(None, signals)
-        self.assertEqual(caught.exception.result, result)
 
     def nothing_half_made(self):
         left = set(os.listdir(arm64root.BASE)) - {"lock", "root", "root.stamp", "versions"}
@@ -125,7 +72,7 @@ class RootTest(unittest.TestCase):
         self.write("build/arm64/root/old", "x")
         self.set("PACKAGES", arm64root.PACKAGES + ("another",))
         self.write("stub/fail", "install")
-        self.fails("setup", "apt-get failed with 100")
+        self.fails("setup", "apt-get failed with 100", None, [])
         self.assertEqual(self.read("build/arm64/root/old"), "x")            # better than none
         self.nothing_half_made()
         self.write("stub/fail", "")
@@ -135,14 +82,14 @@ class RootTest(unittest.TestCase):
 
     def test_faults(self):
         # A run that was killed has left this.
-        os.makedirs(os.path.join(arm64root.BASE, arm64root.TEMPORARY + "root.killed/usr"))
+        os.makedirs(os.path.join(arm64root.BASE, TEMPORARY + "root.killed/usr"))
         self.write("stub/mirrors", "")
-        self.fails("setup", "apt knows no mirror of Debian here")
+        self.fails("setup", "apt knows no mirror of Debian here", None, [])
         self.nothing_half_made()
         self.write("stub/mirrors", "mirror:/debian\n")
         for verb in "update", "install", "download":
             self.write("stub/fail", verb)
-            self.fails("setup", "apt-get failed with 100")
+            self.fails("setup", "apt-get failed with 100", None, [])
             self.nothing_half_made()
         self.write("stub/fail", "")
         arm64root.provide(None, [])
@@ -155,7 +102,7 @@ class RootTest(unittest.TestCase):
         timer.start()
         self.addCleanup(timer.cancel)
         start = time.monotonic()
-        self.fails("interrupted", "by SIGTERM", signals)
+        self.fails("interrupted", "by SIGTERM", None, signals)
         self.assertLess(time.monotonic() - start, 5)
         self.nothing_half_made()
 
