@@ -42,8 +42,8 @@ class Machine:
         self.ready = None
         self.end = None             # the fields of the guest's `exit` line
         self.failed = None          # the text of the guest's `fail` line
-        self.deadline = time.monotonic() + args.timeout     # of all boots together
-        self.limit = self.deadline  # of what this boot is waiting for
+        self.deadline = time.monotonic() + args.timeout     # of everything
+        self.limit = self.deadline  # of what is being waited for
         status.set(console=self.console)
 
     def find_kernel(self):
@@ -175,7 +175,7 @@ class Machine:
         return text[found.start():].split(b"\n", 1)[0] if found else None
 
     def boot(self, wake):
-        """Run the machine to its end; how it failed, or None, and the splat if there was one."""
+        """Run the machine to its end; how it failed, or None."""
         failure = None
         try:
             self.serve(self.start(), wake)
@@ -193,11 +193,7 @@ class Machine:
         splat = None if self.signals else self.splat()
         if splat:
             failure = Failure("splat", splat.decode(errors="replace"))
-        return failure, splat
-
-    def boot_for_good(self, wake):
-        """boot(), and again where its end was not the machine's fault; how it failed, or None."""
-        return self.boot(wake)[0]
+        return failure
 
     def run(self, wake):
         """The command's exit code, or Failure."""
@@ -205,7 +201,7 @@ class Machine:
             self.prepare()
         except OSError as e:
             raise Failure("setup", f"cannot prepare the machine: {e}") from e
-        failure = self.boot_for_good(wake)
+        failure = self.boot(wake)
         self.status.set(elapsed=f"{time.monotonic() - self.started:.2f}")
         if self.end:
             self.status.set(exit=self.end[0], signal=self.end[1] or None)

@@ -2,14 +2,12 @@
 """Machines run by QEMU: this machine's own files over 9p, the command's streams over virtio-serial."""
 
 import os
-import re
 import shutil
 import socket
-import subprocess
 import time
 
-from lab import arm64root
-from lab.base import REPO, Failure, say
+from lab import arm64root, hostqemu
+from lab.base import REPO, Failure
 from lab.channels import Keys, Lines, Relay
 from lab.initramfs import build_guest_initrd, build_init, cpio, job_file
 from lab.machine import GO_DOWN_LIMIT, Machine
@@ -17,7 +15,6 @@ from lab.monitor import Monitor
 
 PORTS = ("ctl", "out", "err", "monitor")    # virtio-serial; their names there start with faultline.
 PATCHED_QEMU = os.path.join(REPO, "build/arm64/qemu/qemu-system-aarch64")
-BOOTS = 3               # at most, see STALE_BREAKPOINT
 
 # A silent line needs no time on a slow serial port; warnings and worse are shown. A loaded TCG machine
 # is not locked up at once.
@@ -28,14 +25,6 @@ KERNEL_ARGS = "loglevel=5 panic=-1 oops=panic watchdog_thresh=30"
 # Nor does a timer interrupt always come within the few ticks that the boot waits for it, when the host is
 # busy; the kernel would panic.
 X86_KERNEL_ARGS = "no_timer_check kvm.tsc_tolerance_ppm=20000"
-
-# QEMU before 8.1 may keep a translation made from code that another CPU was patching (it did not lock
-# the page meanwhile), so that a breakpoint of the kernel's text poking stays for ever. That is not the
-# kernel's fault, and happens about once in 40 boots on a busy host. A boot that it ends is repeated,
-# under TCG of such a QEMU only, and said; once the command has started nothing is. What KVM patches most
-# often it does not patch while there is a VM: init holds one (tests/vm/init/hold.c).
-STALE_BREAKPOINT = re.compile(rb"Oops: int3: ")
-FIXED_IN = (8, 1)
 
 ARCHES = {
     "x86_64": {
@@ -51,7 +40,6 @@ ARCHES = {
         "compiler": "gcc",
         "root": "/",
         "modules": (),
-        "stale_breakpoints": True,
     },
     # KVM at EL2. A newer QEMU in a machine with -cpu max of QEMU 7.2 locks a CPU up. The board has one
     # serial line only.
@@ -68,7 +56,6 @@ ARCHES = {
         "compiler": "aarch64-linux-gnu-gcc",
         "root": arm64root.ROOT,
         "modules": ("9pnet_virtio", "9p"),
-        "stale_breakpoints": False,
     },
 }
 
@@ -97,21 +84,14 @@ class Qemu(Machine):
             raise Failure("setup", "--file and --debug need --engine bochs")
         if args.arch == "arm64":
             arm64root.provide(os.environ.get("LAB_KERNEL"), signals)
+        elif self.accel == "tcg":
+            self.program = hostqemu.provide(signals)
         super().__init__(args, status, signals)
         self.cpus = args.smp or 2
         self.initrd = os.path.join(self.dir, "initrd")
         self.ctl = None
         self.relays = []
         self.acked = False
-
-    def has_stale_breakpoints(self):
-        """Is this QEMU one with the bug at STALE_BREAKPOINT?"""
-        if self.accel != "tcg" or not self.arch["stale_breakpoints"]:
-            return False
-        said = subprocess.run([self.program, "--version"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, check=False).stdout
-        version = re.search(rb"version (\d+)\.(\d+)", said)
-        return bool(version) and tuple(int(part) for part in version.groups()) < FIXED_IN
 
     def prepare(self):
         env = {
@@ -127,8 +107,6 @@ class Qemu(Machine):
         if self.args.arch == "arm64":
             settings.append(f"env=FAULTLINE_QEMU={self.inner_qemu()}")
             build_guest_initrd(self.args.arch, self.arch["compiler"])
-        if self.has_stale_breakpoints():
-            settings.append("hold=vm")
         if self.args.interactive:
             size = shutil.get_terminal_size()
             settings.append(f"tty=/dev/{self.arch['terminal']} {size.lines} {size.columns}")
@@ -158,7 +136,7 @@ class Qemu(Machine):
         arch, args = self.arch, self.args
         kvm = self.accel == "kvm"
         kernel_args = f"console={arch['console']} {KERNEL_ARGS} {arch['kernel_args']} {args.append}"
-        command = [arch["qemu"], "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        command = [self.program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                    "-accel", "kvm" if kvm else "tcg,thread=multi",
                    *arch["machine_kvm" if kvm else "machine"],
                    "-smp", str(self.cpus), "-m", args.mem or "2048",
@@ -207,18 +185,6 @@ class Qemu(Machine):
             self.acked = True
             self.limit = time.monotonic() + GO_DOWN_LIMIT
             self.ctl.source.sendall(b"\n")
-
-    def boot_for_good(self, wake):
-        for boot in range(1, BOOTS + 1):
-            failure, splat = self.boot(wake)
-            stale = splat and STALE_BREAKPOINT.search(splat) and self.has_stale_breakpoints()
-            if self.ready or boot == BOOTS or not stale:
-                break
-            say(f"booted again: boot {boot} ended by a stale breakpoint, a bug of QEMU before "
-                f"{FIXED_IN[0]}.{FIXED_IN[1]} ({failure})")
-            os.rename(self.console, f"{self.console}.{boot}")
-        self.status.set(boots=boot if boot > 1 else None)
-        return failure
 
     def clean_up(self):
         os.unlink(self.initrd)

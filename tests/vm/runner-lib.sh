@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # For the tests of scripts/vm: sourced by tests/vm/runner*.sh, which may set ENGINE before.
 # LAB_ARCH=arm64 takes machines of that; KERNEL=PATH takes another kernel than the lab's.
-# shellcheck disable=SC2034 # code, again and machine are for those
+# shellcheck disable=SC2034 # code and machine are for those
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 mkdir -p "$repo/build/vm"
@@ -35,17 +35,13 @@ vm() {
 	"$repo/scripts/vm" "$arch" "${engine[@]}" ${KERNEL:+--kernel "$KERNEL"} "$@"
 }
 
-# run CASE OPTION... -- COMMAND...: code, the output in $dir/out and $dir/err, and how often the
-# runner said that it boots again in again
+# run CASE OPTION... -- COMMAND...: code, and the output in $dir/out and $dir/err
 run() {
 	case_name=$1
 	shift
 	: >"$status"
 	vm --status "$status" "$@" >"$dir/out" 2>"$dir/err"
 	code=$?
-	# What any run on an old QEMU may say is not the case's own output.
-	again=$(LC_ALL=C grep -ac '^vm: booted again: ' "$dir/err")
-	LC_ALL=C sed -i '1,2{/^vm: booted again: /d}' "$dir/err"
 }
 
 # want CODE RESULT [KEY=VALUE...]: the runner's code and what the status file must say

@@ -8,7 +8,6 @@
  *   repo    the repository, the command's working directory
  *   env     VARIABLE=VALUE of the command's environment; may come again
  *   tty     "DEVICE ROWS COLUMNS" of an interactive session's terminal
- *   hold    "vm": hold a VM, see hold.c
  *   serial  the wire is this serial line, and the root is the initramfs; otherwise it is virtio-serial,
  *           and the root is the host's, over 9p
  * Files in /modules are kernel modules, which are loaded first.
@@ -28,7 +27,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "hold.h"
 #include "modules.h"
 #include "root.h"
 #include "wire.h"
@@ -42,7 +40,6 @@ struct job {
 	const char *repo;
 	const char *tty; /* or NULL */
 	const char *serial; /* or NULL */
-	bool hold_vm;
 	char *env[MAX_ENV + 1];
 	char **argv;
 };
@@ -90,8 +87,6 @@ static void read_job(struct job *job)
 			job->repo = s + 5;
 		else if (!strncmp(s, "tty=", 4))
 			job->tty = s + 4;
-		else if (!strcmp(s, "hold=vm"))
-			job->hold_vm = true;
 		else if (!strncmp(s, "env=", 4) && envs < MAX_ENV)
 			job->env[envs++] = s + 4;
 		else if (s != job->text || !job->serial)
@@ -243,8 +238,6 @@ static void set_up(struct job *job)
 		root_from_initramfs(job->repo);
 	else
 		root_from_host(job->repo);
-	if (job->hold_vm)
-		hold_vm();
 }
 
 /* Run the command to its end; its wait status. */
