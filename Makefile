@@ -184,6 +184,10 @@ endif
 kernel: ##@ 15 min cold, 7 warm @ the patched kernel, in build/kernel/x86_64/
 	@scripts/kernel
 
+.PHONY: qemu
+qemu: ##@ 4 min cold, 30 s warm @ the patched QEMU that emulates the lab, in build/qemu/x86_64/
+	@scripts/qemu
+
 .PHONY: demo
 demo: all ##@ 25 min cold, 60 s warm @ boot it, run a KVM guest in it, show its faults live
 	@scripts/demo
@@ -208,8 +212,10 @@ check-list: ##@ 0 s @ names, tiers and needs of the tests and what each shows
 	@tests/run -l
 
 .PHONY: patches-check
-patches-check: ##@ 1 min cold, 10 s warm @ the patch queue: headers, zero fuzz, checkpatch
+patches-check: ##@ 1 min cold, 10 s warm @ the patch queues: headers, zero fuzz, checkpatch
 	@scripts/patches kernel check
+	@scripts/qemu --fetch
+	@scripts/patches qemu check
 
 # ---- the rest -------------------------------------------------------------------
 

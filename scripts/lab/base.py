@@ -50,8 +50,11 @@ class Status:
             self.values[key] = value if value is None else str(value).replace("\n", " ")
 
 
+prefix = "vm"               # the program that speaks
+
+
 def say(text):
-    print("vm: " + text, file=sys.stderr, flush=True)
+    print(f"{prefix}: {text}", file=sys.stderr, flush=True)
 
 
 def die_with_us():

@@ -75,7 +75,7 @@ class Apt:
             os.makedirs(os.path.join(self.dir, name))
         self.write("status", "")
         self.write("apt.conf", APT_CONF.format(apt=self.dir, arch=arch))
-        self.write("sources/debian.sources", f"Types: deb\nURIs: {mirror}\nSuites: {suite}\n"
+        self.write("sources/debian.sources", f"Types: deb deb-src\nURIs: {mirror}\nSuites: {suite}\n"
                                              f"Components: main\nSigned-By: {KEYRING}\n")
 
     def write(self, name, text):
@@ -109,6 +109,11 @@ class Apt:
         place = os.path.join(self.dir, "debs")
         self.run("apt-get", "download", package)
         return [os.path.join(place, name) for name in os.listdir(place) if name.startswith(package + "_")]
+
+    def fetch_source(self, package, place):
+        """The files of a source package, to this directory."""
+        program, *args = ["apt-get", "--download-only", "source", package]
+        run_child([program, "-qq", "-c", self.conf, *args], self.signals, cwd=place)
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)

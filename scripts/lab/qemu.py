@@ -6,7 +6,7 @@ import shutil
 import socket
 import time
 
-from lab import arm64root, hostqemu
+from lab import arm64root, qemubuild
 from lab.base import REPO, Failure
 from lab.channels import Keys, Lines, Relay
 from lab.initramfs import build_guest_initrd, build_init, cpio, job_file
@@ -85,7 +85,7 @@ class Qemu(Machine):
         if args.arch == "arm64":
             arm64root.provide(os.environ.get("LAB_KERNEL"), signals)
         elif self.accel == "tcg":
-            self.program = hostqemu.provide(signals)
+            self.program = self.lab_qemu()
         super().__init__(args, status, signals)
         self.cpus = args.smp or 2
         self.initrd = os.path.join(self.dir, "initrd")
@@ -115,6 +115,14 @@ class Qemu(Machine):
             out.write(cpio([("init", 0o100755, f.read()),
                             ("job", 0o100600, job_file(settings, self.args.command)),
                             *self.modules()]))
+
+    @staticmethod
+    def lab_qemu():
+        """The QEMU without the faults that end a machine whose CPUs run guests at once; see qemu-patches/."""
+        program = os.environ.get("LAB_QEMU") or qemubuild.PROGRAM
+        if not os.access(program, os.X_OK):
+            raise Failure("setup", f"no QEMU for the lab at {program}: build it with `make qemu`")
+        return program
 
     def inner_qemu(self):
         """The path in the machine of the QEMU for its guests."""

@@ -7,7 +7,7 @@ installed_version() {
 	if [[ -n ${PATCHES_VERSION:-} ]]; then
 		say "$PATCHES_VERSION"
 	else
-		dpkg-query -W -f '${Version}' "$Q_PACKAGE" 2>/dev/null || true
+		"queue_${queue}_version"
 	fi
 }
 
@@ -43,12 +43,10 @@ index_all() {
 # same wherever it is made: fixed author, date and message, and the tarball's tree.
 unpack() {
 	local version=$1 new=$Q_SRC.new upstream tree commit work_tree
-	[[ -r $Q_TARBALL ]] || die "$Q_TARBALL: no such file; run: sudo scripts/setup"
 	say "patches: unpacking $Q_PACKAGE $version (1 to 2 minutes)"
 	rm -rf "$new"
 	mkdir -p "$new"
-	xz -dc -T0 "$Q_TARBALL" | tar -x -C "$new" --strip-components=1 ||
-		die "$Q_TARBALL: does not unpack; reinstall the package $Q_PACKAGE"
+	"queue_${queue}_unpack" "$new"
 	upstream=$("queue_${queue}_upstream" "$new")
 
 	[[ -d $Q_SRC/.git ]] || command git init -q --template= -b faultline "$Q_SRC"
@@ -56,7 +54,7 @@ unpack() {
 	# Build output stays out by the sources' own .gitignore files; what those
 	# do not know is named here. One diff driver, so that the function names
 	# in hunk headers do not depend on git's release.
-	printf '%s\n' '/debian/' '*.orig' '*.rej' >"$Q_SRC/.git/info/exclude"
+	printf '%s\n' '/debian/' '*.orig' '*.rej' '/configs/devices/*/lab.mak' >"$Q_SRC/.git/info/exclude"
 	printf '%s\n' '* !diff' '*.[chS] diff=queue' >"$Q_SRC/.git/info/attributes"
 	git config diff.queue.xfuncname \
 		$'!^[A-Za-z_][A-Za-z_0-9]*:[ \t]*($|/[/*])\n^([A-Za-z_].*)$'

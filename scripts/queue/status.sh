@@ -30,7 +30,7 @@ do_status() {
 			"$(grep -c '^diff ' "$tmp/diff" || true)" \
 			"$(grep -c '^+' <(grep -v '^+++' "$tmp/diff") || true)" \
 			"$(grep -c '^-' <(grep -v '^---' "$tmp/diff") || true)" \
-			"$(trailer Series-2019 "$tmp/message")" \
+			"${Q_TRAILER:+$(trailer "$Q_TRAILER" "$tmp/message")}" \
 			"$(table | awk -F '\t' -v p="$P_subject" '$1 == p { gsub(/`/, "", $3); print $3 }')"
 	done < <(series)
 	rm -rf "$tmp"

@@ -264,6 +264,21 @@ static void close_vm(struct vm *vm)
 	munmap((void *)vm->moving, PAGE);
 }
 
+static void __attribute__((noreturn)) unexpected_exit(const struct vcpu *vcpu)
+{
+	const struct kvm_run *run = vcpu->run;
+	struct kvm_regs regs = { 0 };
+	unsigned long long address = 0;
+
+	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
+	if (run->exit_reason == KVM_EXIT_MMIO)
+		address = run->mmio.phys_addr;
+	else if (run->exit_reason == KVM_EXIT_IO)
+		address = run->io.port;
+	die("vCPU %d: unexpected exit to user space, reason %u, address %#llx, rip %#llx, rsp %#llx",
+	    vcpu->id, run->exit_reason, address, regs.rip, regs.rsp);
+}
+
 /* Until the guest writes the port that is user space's, which it does when it is told to stop. */
 static void *run_vcpu(void *arg)
 {
@@ -278,8 +293,7 @@ static void *run_vcpu(void *arg)
 		}
 		if (run->exit_reason == KVM_EXIT_IO && run->io.port == PORT_USER)
 			return NULL;
-		die("vCPU %d: unexpected exit to user space, reason %u", vcpu->id,
-		    run->exit_reason);
+		unexpected_exit(vcpu);
 	}
 }
 
