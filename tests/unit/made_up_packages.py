@@ -10,7 +10,7 @@ import unittest
 from lab import packages
 from lab.base import Failure
 
-# $STUB/ has debs/, a file calls, and the file fail or hang to plant a fault at a verb.
+# $STUB/ has debs/, source/, a file calls, and the file fail or hang to plant a fault at a verb.
 APT_GET = """#!/bin/bash
 echo "$*" >>"$STUB/calls"
 [[ " $* " != *" indextargets "* ]] || { cat "$STUB/mirrors"; exit; }
@@ -19,6 +19,7 @@ echo "$*" >>"$STUB/calls"
 for ((i = 1; i < $#; i++)); do [[ ${!i} != -c ]] || { i=$((i + 1)); conf=${!i}; }; done
 case " $* " in
 *" install "*) cp "$STUB"/debs/[a-k]*.deb "${conf%/*}/cache/archives" ;;
+*" source "*) cp "$STUB"/source/* . ;;
 *" download "*) cp "$STUB"/debs/"${!#}"_*.deb . ;;
 esac
 """

@@ -1,0 +1,70 @@
+#!/usr/bin/python3 -I
+# SPDX-License-Identifier: GPL-2.0
+"""How the lab's QEMU is built (scripts/lab/qemubuild.py), as far as the compiler: sources fetched once and never
+half, a Meson that is new enough, a build that fails named with what it said."""
+
+import os
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:0] = [os.path.join(HERE, "../../scripts"), HERE]
+
+from lab import qemubuild                       # noqa: E402
+from made_up_packages import PackagesTest       # noqa: E402
+
+DIRECTORIES = {"BASE": "", "SOURCE": "source", "MESON_ROOT": "meson", "BUILD": "x86_64.build", "TREE": "src",
+               "LOG": "build.log", "PROGRAM": "x86_64/qemu-system-x86_64"}
+
+
+class QemuBuildTest(PackagesTest):
+    module = qemubuild
+
+    def setUp(self):
+        super().setUp()
+        for name, path in DIRECTORIES.items():
+            self.set(name, os.path.join(self.dir, "build/qemu", path))
+        self.set("REPO", self.dir)
+        self.write("stub/source/qemu_10.dsc", "Version: 1:10.0\n")
+        self.deb("meson", {"usr/bin/meson": "a newer one"})
+        self.meson("1.0.1")
+
+    def meson(self, version):
+        self.write("stub/bin/meson", f"#!/bin/sh\necho {version}\n", 0o755)
+
+    def nothing_half_made(self):
+        self.assertLessEqual(set(os.listdir(qemubuild.BASE)), {"lock", "source", "meson", "build.log"})
+
+    def test_source(self):
+        qemubuild.provide([], True)
+        qemubuild.provide([], True)
+        self.assertEqual(self.read("stub/calls").count("update"), 1)
+        self.assertEqual(self.read("build/qemu/source/qemu_10.dsc"), "Version: 1:10.0\n")
+        self.assertEqual(self.read("build/qemu/meson/usr/bin/meson"), "a newer one")
+        self.assertIn(self.dir + "/build/qemu/meson/usr/bin:", qemubuild.environment()["PATH"])
+        self.nothing_half_made()
+
+    def test_meson(self):
+        for version in "1.5.0", "1.10.2", "2.0":
+            self.meson(version)
+            qemubuild.provide([], True)
+            os.rename(qemubuild.SOURCE, f"{self.dir}/{version}")
+        self.assertFalse(os.path.exists(qemubuild.MESON_ROOT))
+
+    def test_faults(self):
+        for verb in "update", "source", "download":
+            self.write("stub/fail", verb)
+            self.fails("setup", "apt-get failed with 100", [], True)
+            self.nothing_half_made()
+            self.assertFalse(os.path.exists(qemubuild.SOURCE))
+
+    def test_build_fails(self):
+        """The series, which comes first."""
+        self.write("scripts/patches", "#!/bin/sh\necho fine >&2; echo 'x.patch: hunk 1: error: no'; exit 3\n", 0o755)
+        self.fails("setup", r"(?s)scripts/patches qemu apply failed \(3\); all of it: .*build.log\n  x.patch: hunk 1", [])
+        self.assertFalse(os.path.exists(qemubuild.PROGRAM))
+
+
+if __name__ == "__main__":
+    unittest.main()
