@@ -18,6 +18,7 @@ from lab.base import REPO, Failure, die_with_us, interrupted, say
 from lab.packages import TEMPORARY, Apt, find_program, read_text, remove_half_made, unpack, wait_for_lock, write_text
 
 SUITE = "trixie"
+LOCAL_WORK = 3          # scripts/patches: the tree has work that the queue has not
 MESON = (1, 5)          # what QEMU 10.0 asks for
 BASE = os.path.join(REPO, "build/qemu")
 SOURCE = os.path.join(BASE, "source")
@@ -65,8 +66,9 @@ def need_meson(apt, signals):
     unpack(apt.fetch("meson"), MESON_ROOT, signals)
 
 
-def run_logged(command, what, signals, progress=None, **options):
-    """Run a program, its output in the log; every 30 s progress(what it printed) is said."""
+def run_logged(command, what, signals, progress=None, good=(0,), **options):
+    """Run a program, its output in the log; every 30 s progress(what it printed) is said. Its exit code, which is
+    one of the good ones."""
     with open(LOG, "ab") as log:
         start = len(read_text(LOG))
         # pylint: disable=subprocess-popen-preexec-fn
@@ -81,12 +83,13 @@ def run_logged(command, what, signals, progress=None, **options):
                     say(progress(read_text(LOG)[start:]))
                     next_word += 30
                 time.sleep(0.05)
-    if process.returncode:
+    if process.returncode not in good:
         text = read_text(LOG)[start:]
         wrong = [line for line in text.splitlines() if re.search(r"ERROR|error:|FAILED", line)][:10]
         last = text.splitlines()[-12:]
         raise Failure("setup", "\n  ".join([f"{what} failed ({process.returncode}); all of it: {LOG}", *wrong, "...",
                                             *last]))
+    return process.returncode
 
 
 def environment():
@@ -118,7 +121,9 @@ def how_far(text):
 
 def build(signals):
     write_text(LOG, "")
-    run_logged([os.path.join(REPO, "scripts/patches"), "qemu", "apply"], "scripts/patches qemu apply", signals)
+    if run_logged([os.path.join(REPO, "scripts/patches"), "qemu", "apply"], "scripts/patches qemu apply", signals,
+                  good=(0, LOCAL_WORK)) == LOCAL_WORK:
+        say(f"{os.path.relpath(TREE, REPO)} has work that the series has not: built as it is")
     configure(signals)
     start = time.monotonic()
     run_logged(["ninja", os.path.basename(PROGRAM)], "the build", signals, how_far, cwd=BUILD, env=environment())

@@ -159,7 +159,7 @@ The series is branch "faultline" of $Q_SRC, one commit a patch, on tag "base".
   add          edit, git commit -s
   change       edit, git commit --fixup=COMMIT, git rebase -i --autosquash base
   reorder      git rebase -i base
-  build it     make kernel            (takes the tree as it is)
+  build it     make $queue            (takes the tree as it is)
   export       scripts/patches $queue refresh, then commit the queue
   give up      scripts/patches $queue apply --discard
 HELP
