@@ -119,9 +119,11 @@ class Qemu(Machine):
     @staticmethod
     def lab_qemu():
         """The QEMU without the faults that end a machine whose CPUs run guests at once; see qemu-patches/."""
-        program = os.environ.get("LAB_QEMU") or qemubuild.PROGRAM
+        chosen = os.environ.get("LAB_QEMU")
+        program = chosen or qemubuild.PROGRAM
         if not os.access(program, os.X_OK):
-            raise Failure("setup", f"no QEMU for the lab at {program}: build it with `make qemu`")
+            remedy = "LAB_QEMU takes a program's path" if chosen else "build it with `make qemu`"
+            raise Failure("setup", f"no QEMU for the lab at {program}: {remedy}")
         return program
 
     def inner_qemu(self):

@@ -146,5 +146,5 @@ def provide(signals, fetch_only=False):
                 return
             took = build(signals)
         except (OSError, subprocess.CalledProcessError) as e:
-            raise Failure("setup", f"cannot build QEMU: {e}") from e
+            raise Failure("setup", f"cannot build QEMU: {e}; scripts/setup installs what it takes") from e
     say(f"{os.path.relpath(PROGRAM, REPO)} is up to date, built in {took:.0f} s")
