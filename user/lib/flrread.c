@@ -45,7 +45,8 @@ static size_t get(struct flr_reader *reader, void *to, size_t size, int *ret_err
 	return n;
 }
 
-static int head_check(struct flr_reader *reader, const struct flr_head *head)
+static int head_check(struct flr_reader *reader, const struct flr_head *head,
+		      enum flr_subject subject)
 {
 	if (memcmp(head->magic, FLR_MAGIC, sizeof(head->magic))) {
 		snprintf(reader->why, FLR_WHY, "not a .flr recording");
@@ -67,7 +68,7 @@ static int head_check(struct flr_reader *reader, const struct flr_head *head)
 			 head->version, FLR_VERSION);
 		return -EPROTONOSUPPORT;
 	}
-	if (head->subject != FLR_ASI_FAULT) {
+	if (head->subject != subject) {
 		snprintf(reader->why, FLR_WHY, "a recording of another tool (subject %u)",
 			 head->subject);
 		return -EPROTONOSUPPORT;
@@ -75,7 +76,7 @@ static int head_check(struct flr_reader *reader, const struct flr_head *head)
 	return 0;
 }
 
-int flr_open(struct flr_reader *reader, FILE *file, char why[FLR_WHY])
+int flr_open(struct flr_reader *reader, FILE *file, enum flr_subject subject, char why[FLR_WHY])
 {
 	struct flr_head head = {};
 	size_t n, magic;
@@ -94,7 +95,7 @@ int flr_open(struct flr_reader *reader, FILE *file, char why[FLR_WHY])
 		snprintf(why, FLR_WHY, "not a .flr recording: it is empty");
 		return -EPROTONOSUPPORT;
 	}
-	err = head_check(reader, &head);
+	err = head_check(reader, &head, subject);
 	if (err)
 		return err;
 	reader->finished = head.flags == FLR_FINISHED;

@@ -29,10 +29,10 @@ struct flr_payload {
 };
 
 /*
- * Reads the head. -ENODATA: the file ends in it; -EPROTONOSUPPORT: not for this reader; -EBADMSG:
+ * Reads the head of a recording of that subject. -ENODATA: the file ends in it; -EPROTONOSUPPORT: not for this reader; -EBADMSG:
  * spoilt; or what reading failed with.
  */
-int flr_open(struct flr_reader *reader, FILE *file, char why[FLR_WHY]);
+int flr_open(struct flr_reader *reader, FILE *file, enum flr_subject subject, char why[FLR_WHY]);
 
 /*
  * The next section; flr_payload_fini() when done. -ENODATA: the file ends here, whether in a section

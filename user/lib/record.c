@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
-#include "flr.h"
-#include "output.h"
+#include "flrwrite.h"
 #include "record.h"
 #include "util.h"
 
 struct record {
-	int fd, err;
-	uint64_t size; /* of the file: whole sections */
-	uint32_t sections;
+	struct flr_writer writer;
 	uint64_t snapshots;
 	bool final; /* was the last of them */
 	const struct resolver *resolver;
@@ -22,86 +16,11 @@ struct record {
 	struct snapshot last; /* what is written: sites and comms */
 };
 
-/* One section while it is put together; the head is filled in last. */
-struct section {
-	uint8_t *data;
-	size_t n, room;
-	bool failed; /* no memory */
-};
-
-static void *section_room(struct section *section, size_t size)
-{
-	size_t room = section->room ? section->room : 4096;
-	void *p;
-
-	while (room < section->n + size)
-		room *= 2;
-	if (room > section->room) {
-		p = realloc(section->data, room);
-		if (!p) {
-			section->failed = true;
-			return NULL;
-		}
-		section->data = p;
-		section->room = room;
-	}
-	p = section->data + section->n;
-	section->n += size;
-	return p;
-}
-
-static void add(struct section *section, const void *data, size_t size)
-{
-	void *p = size ? section_room(section, size) : NULL;
-
-	if (p)
-		memcpy(p, data, size);
-}
-
-static struct section section_new(void)
-{
-	static const struct flr_section none;
-	struct section section = {};
-
-	add(&section, &none, sizeof(none));
-	return section;
-}
-
-/* All of the section or nothing: the file never has a part of one in it for long. Frees it. */
-static int section_write(struct record *record, struct section *section, enum flr_type type)
-{
-	cleanup_free uint8_t *data = section->data;
-	struct flr_section head = { .type = type, .number = record->sections };
-
-	if (section->failed)
-		return record->err = -ENOMEM;
-	head.size = section->n - sizeof(head);
-	head.payload_crc = crc32_z(0, data + sizeof(head), head.size);
-	head.head_crc = crc32_z(0, (void *)&head, offsetof(struct flr_section, head_crc));
-	memcpy(data, &head, sizeof(head));
-	record->err = output_write(record->fd, (void *)data, section->n);
-	if (record->err) {
-		/* without it a reader finds where the last whole one ends, too */
-		if (!ftruncate(record->fd, record->size))
-			lseek(record->fd, record->size, SEEK_SET);
-		return record->err;
-	}
-	record->size += section->n;
-	record->sections++;
-	return 0;
-}
-
-/* to: all zero */
-static void copy(char *to, size_t size, const char *from)
-{
-	memcpy(to, from, strnlen(from, size - 1));
-}
-
 static int write_origin(struct record *record, const struct record_config *config,
 			const struct snapshot *start)
 {
 	const struct resolver *resolver = record->resolver;
-	struct section section = section_new();
+	struct flr_draft draft = flr_draft_new();
 	struct flr_origin origin = {
 		.start_ns = start->ns,
 		.start_real_ns = start->real_ns,
@@ -112,14 +31,14 @@ static int write_origin(struct record *record, const struct record_config *confi
 		.build_id_size = resolver->kernel.build_id_size,
 	};
 
-	copy(origin.tool, sizeof(origin.tool), config->tool);
-	copy(origin.release, sizeof(origin.release), resolver->kernel.release);
-	copy(origin.machine, sizeof(origin.machine), resolver->kernel.machine);
-	copy(origin.platform, sizeof(origin.platform), resolver->platform);
-	copy(origin.symbols, sizeof(origin.symbols), resolver->symbols);
+	flr_copy(origin.tool, sizeof(origin.tool), config->tool);
+	flr_copy(origin.release, sizeof(origin.release), resolver->kernel.release);
+	flr_copy(origin.machine, sizeof(origin.machine), resolver->kernel.machine);
+	flr_copy(origin.platform, sizeof(origin.platform), resolver->platform);
+	flr_copy(origin.symbols, sizeof(origin.symbols), resolver->symbols);
 	memcpy(origin.build_id, resolver->kernel.build_id, sizeof(origin.build_id));
-	add(&section, &origin, sizeof(origin));
-	return section_write(record, &section, FLR_ORIGIN);
+	flr_add(&draft, &origin, sizeof(origin));
+	return flr_write(&record->writer, &draft, FLR_ORIGIN);
 }
 
 static struct flr_span span(const struct kspan *span)
@@ -130,7 +49,7 @@ static struct flr_span span(const struct kspan *span)
 static int write_layout(struct record *record)
 {
 	const struct klayout *layout = &record->resolver->layout;
-	struct section section = section_new();
+	struct flr_draft draft = flr_draft_new();
 	struct flr_layout out = {
 		.known = layout->known,
 		.level_5 = layout->level_5,
@@ -149,14 +68,14 @@ static int write_layout(struct record *record)
 		.percpu_unit = layout->percpu_unit,
 	};
 
-	add(&section, &out, sizeof(out));
-	add(&section, layout->percpu_offset, layout->cpus * sizeof(*layout->percpu_offset));
-	return section_write(record, &section, FLR_LAYOUT);
+	flr_add(&draft, &out, sizeof(out));
+	flr_add(&draft, layout->percpu_offset, layout->cpus * sizeof(*layout->percpu_offset));
+	return flr_write(&record->writer, &draft, FLR_LAYOUT);
 }
 
 static int write_exits(struct record *record)
 {
-	struct section section = section_new();
+	struct flr_draft draft = flr_draft_new();
 	const struct exitname *names;
 	size_t n;
 
@@ -164,15 +83,15 @@ static int write_exits(struct record *record)
 	for (size_t i = 0; i < n; i++) {
 		struct flr_exit exit = { .isa = names[i].isa, .reason = names[i].reason };
 
-		copy(exit.name, sizeof(exit.name), names[i].name);
-		add(&section, &exit, sizeof(exit));
+		flr_copy(exit.name, sizeof(exit.name), names[i].name);
+		flr_add(&draft, &exit, sizeof(exit));
 	}
-	return section_write(record, &section, FLR_EXITS);
+	return flr_write(&record->writer, &draft, FLR_EXITS);
 }
 
 static int write_symbols(struct record *record)
 {
-	struct section section = section_new();
+	struct flr_draft draft = flr_draft_new();
 	struct ksym sym;
 	size_t cursor = 0;
 
@@ -184,54 +103,54 @@ static int write_symbols(struct record *record)
 			.type = sym.type,
 		};
 
-		add(&section, &out, sizeof(out));
-		add(&section, sym.name, out.name_size);
-		add(&section, sym.module, out.module_size);
+		flr_add(&draft, &out, sizeof(out));
+		flr_add(&draft, sym.name, out.name_size);
+		flr_add(&draft, sym.module, out.module_size);
 	}
-	if (section.n > sizeof(struct flr_section))
-		return section_write(record, &section, FLR_SYMBOLS);
-	free(section.data);
-	return section.failed ? record->err = -ENOMEM : 0;
+	if (flr_draft_size(&draft) || draft.failed)
+		return flr_write(&record->writer, &draft, FLR_SYMBOLS);
+	free(draft.data);
+	return 0;
 }
 
 static int write_stacks(struct record *record)
 {
 	const struct stacks *stacks = record->resolver->stacks;
-	struct section section;
+	struct flr_draft draft;
 	int err;
 
 	if (!stacks || record->stacks == stacks->n)
 		return 0;
-	section = section_new();
+	draft = flr_draft_new();
 	for (size_t i = record->stacks; i < stacks->n; i++) {
 		const struct stack *stack = &stacks->all[i];
 		struct flr_stack out = { .id = stack->id, .n = stack->n };
 
-		add(&section, &out, sizeof(out));
-		add(&section, stack->frames, stack->n * sizeof(*stack->frames));
+		flr_add(&draft, &out, sizeof(out));
+		flr_add(&draft, stack->frames, stack->n * sizeof(*stack->frames));
 	}
-	err = section_write(record, &section, FLR_STACKS);
+	err = flr_write(&record->writer, &draft, FLR_STACKS);
 	if (!err)
 		record->stacks = stacks->n;
 	return err;
 }
 
-static void add_losses(struct section *section, const struct snapshot *now)
+static void add_losses(struct flr_draft *draft, const struct snapshot *now)
 {
-	add(section, now->losses.n, sizeof(now->losses.n));
+	flr_add(draft, now->losses.n, sizeof(now->losses.n));
 }
 
-static void add_vms(struct section *section, const struct snapshot *now)
+static void add_vms(struct flr_draft *draft, const struct snapshot *now)
 {
 	for (size_t i = 0; i < now->n_vms; i++) {
 		struct flr_vm vm = { now->vms[i].key, now->vms[i].count };
 
-		add(section, &vm, sizeof(vm));
+		flr_add(draft, &vm, sizeof(vm));
 	}
 }
 
 /* Both are in the order of their pids, and the later one has every pid of the earlier one. */
-static uint32_t add_comms(struct section *section, const struct snapshot *last,
+static uint32_t add_comms(struct flr_draft *draft, const struct snapshot *last,
 			  const struct snapshot *now)
 {
 	uint32_t n = 0;
@@ -241,18 +160,18 @@ static uint32_t add_comms(struct section *section, const struct snapshot *last,
 
 		while (was < last->n_comms && last->comms[was].pid < comm.pid)
 			was++;
-		copy(comm.name, sizeof(comm.name), now->comms[i].name);
+		flr_copy(comm.name, sizeof(comm.name), now->comms[i].name);
 		if (was < last->n_comms && last->comms[was].pid == comm.pid &&
 		    !strcmp(last->comms[was].name, comm.name))
 			continue;
-		add(section, &comm, sizeof(comm));
+		flr_add(draft, &comm, sizeof(comm));
 		n++;
 	}
 	return n;
 }
 
 /* Both are in the order of their keys, and the later one has every key of the earlier one. */
-static uint64_t add_sites(struct section *section, const struct snapshot *last,
+static uint64_t add_sites(struct flr_draft *draft, const struct snapshot *last,
 			  const struct snapshot *now)
 {
 	uint64_t n = 0;
@@ -266,7 +185,7 @@ static uint64_t add_sites(struct section *section, const struct snapshot *last,
 			if (!memcmp(value, &site.value, sizeof(site.value)))
 				continue;
 		}
-		add(section, &site, sizeof(site));
+		flr_add(draft, &site, sizeof(site));
 		n++;
 	}
 	return n;
@@ -274,7 +193,7 @@ static uint64_t add_sites(struct section *section, const struct snapshot *last,
 
 static int write_snapshot(struct record *record, const struct snapshot *now, uint32_t flags)
 {
-	struct section section = section_new();
+	struct flr_draft draft = flr_draft_new();
 	struct flr_snapshot out = {
 		.ns = now->ns,
 		.real_ns = now->real_ns,
@@ -287,16 +206,14 @@ static int write_snapshot(struct record *record, const struct snapshot *now, uin
 		.cost_runs = now->cost.runs,
 		.cpu_us = now->cost.cpu_us,
 	};
-	size_t at = section.n;
 
-	add(&section, &out, sizeof(out));
-	add_losses(&section, now);
-	add_vms(&section, now);
-	out.n_comms = add_comms(&section, &record->last, now);
-	out.n_sites = add_sites(&section, &record->last, now);
-	if (!section.failed)
-		memcpy(section.data + at, &out, sizeof(out));
-	return section_write(record, &section, FLR_SNAPSHOT);
+	flr_add(&draft, &out, sizeof(out));
+	add_losses(&draft, now);
+	add_vms(&draft, now);
+	out.n_comms = add_comms(&draft, &record->last, now);
+	out.n_sites = add_sites(&draft, &record->last, now);
+	flr_patch(&draft, 0, &out, sizeof(out));
+	return flr_write(&record->writer, &draft, FLR_SNAPSHOT);
 }
 
 static int remember(struct record *record, const struct snapshot *now)
@@ -307,7 +224,7 @@ static int remember(struct record *record, const struct snapshot *now)
 	last.comms = malloc((now->n_comms ? now->n_comms : 1) * sizeof(*last.comms));
 	if (!last.sites || !last.comms) {
 		snapshot__fini(&last);
-		return record->err = -ENOMEM;
+		return record->writer.err = -ENOMEM;
 	}
 	if (now->n)
 		memcpy(last.sites, now->sites, now->n * sizeof(*last.sites));
@@ -318,28 +235,12 @@ static int remember(struct record *record, const struct snapshot *now)
 	return 0;
 }
 
-static int begin(struct record *record, const struct record_config *config,
+static int begin(struct record *record, int fd, const struct record_config *config,
 		 const struct snapshot *start)
 {
-	struct flr_head head = {
-		.magic = FLR_MAGIC,
-		.byte_order = FLR_BYTE_ORDER,
-		.version = FLR_VERSION,
-		.flags = FLR_UNFINISHED,
-		.subject = FLR_ASI_FAULT,
-	};
-	struct stat stat;
-	int err;
+	int err = flr_begin(fd, FLR_ASI_FAULT, &record->writer);
 
-	if (fstat(record->fd, &stat))
-		return -errno;
-	if (!S_ISREG(stat.st_mode))
-		return -EINVAL;
-	err = output_write(record->fd, (void *)&head, sizeof(head));
-	if (err)
-		return err;
-	record->size = sizeof(head);
-	err = write_origin(record, config, start);
+	err = err ? err : write_origin(record, config, start);
 	err = err ? err : write_layout(record);
 	return err ? err : write_exits(record);
 }
@@ -352,9 +253,8 @@ int record__start(int fd, const struct record_config *config, const struct resol
 
 	if (!record)
 		return -ENOMEM;
-	record->fd = fd;
 	record->resolver = resolver;
-	err = begin(record, config, start);
+	err = begin(record, fd, config, start);
 	if (err) {
 		record__free(record);
 		return err;
@@ -365,7 +265,7 @@ int record__start(int fd, const struct record_config *config, const struct resol
 
 int record__snapshot(struct record *record, const struct snapshot *now, uint32_t flags)
 {
-	int err = record->err;
+	int err = record->writer.err;
 
 	if (err)
 		return err;
@@ -383,21 +283,16 @@ int record__snapshot(struct record *record, const struct snapshot *now, uint32_t
 
 int record__finish(struct record *record)
 {
-	const uint32_t finished = FLR_FINISHED;
 	struct flr_end end = { .snapshots = record->snapshots };
-	struct section section;
-	ssize_t n;
+	struct flr_draft draft;
 
-	if (record->err || !record->final)
-		return record->err;
-	section = section_new();
-	add(&section, &end, sizeof(end));
-	if (section_write(record, &section, FLR_END))
-		return record->err;
-	n = pwrite(record->fd, &finished, sizeof(finished), offsetof(struct flr_head, flags));
-	if (n != sizeof(finished))
-		record->err = n < 0 ? -errno : -EIO;
-	return record->err;
+	if (record->writer.err || !record->final)
+		return record->writer.err;
+	draft = flr_draft_new();
+	flr_add(&draft, &end, sizeof(end));
+	if (flr_write(&record->writer, &draft, FLR_END))
+		return record->writer.err;
+	return flr_finish(&record->writer);
 }
 
 uint64_t record__snapshots(const struct record *record)

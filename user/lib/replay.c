@@ -361,7 +361,7 @@ int replay__open(FILE *file, struct replay **ret_replay, char why[FLR_WHY])
 	err = ksyms__new(&replay->resolver.ksyms);
 	if (err)
 		snprintf(why, FLR_WHY, "no memory");
-	err = err ? err : flr_open(&replay->reader, file, why);
+	err = err ? err : flr_open(&replay->reader, file, FLR_ASI_FAULT, why);
 	while (!err && replay->reader.sections < FLR_EXITS) {
 		int type = next_section(replay, NULL, why);
 
