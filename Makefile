@@ -15,11 +15,17 @@ MAKEFLAGS += --no-builtin-rules
 # Debian keeps bpftool where a plain user's PATH does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-ARCH := $(patsubst aarch64,arm64,$(shell uname -m))
+HOST_ARCH := $(patsubst aarch64,arm64,$(shell uname -m))
+ARCH := $(HOST_ARCH)
 BUILD := build
 OUT := $(BUILD)/$(ARCH)
 
-CC = gcc
+# make ARCH=arm64 builds the tools, statically, for the arm64 lab and its guests.
+cross := $(filter-out $(HOST_ARCH),$(ARCH))
+SYSROOT := $(if $(cross),$(OUT)/sysroot)
+TRIPLET := aarch64-linux-gnu
+
+CC = $(if $(cross),$(TRIPLET)-)gcc
 CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
 BPFTOOL ?= bpftool
@@ -36,13 +42,15 @@ LIVE_TOOLS := $(CLANG) $(LLVM_STRIP) $(BPFTOOL) /usr/include/bpf/libbpf.h /usr/i
 ifndef REPLAY_ONLY
 REPLAY_ONLY := $(shell scripts/setup --need $(LIVE_TOOLS) >/dev/null 2>&1 || echo 1)
 endif
-replay_only := $(filter-out 0,$(REPLAY_ONLY))
+replay_only := $(if $(cross),,$(filter-out 0,$(REPLAY_ONLY)))
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition \
 	-Wshadow -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	$(if $(WERROR),-Werror)
-CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE $(if $(replay_only),-DREPLAY_ONLY) -Iuser/lib -Iuser -Ibpf -I$(BUILD)/bpf -MMD -MP
+CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE $(if $(replay_only),-DREPLAY_ONLY) -Iuser/lib -Iuser -Ibpf -I$(OUT)/bpf \
+	$(if $(cross),-isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/$(TRIPLET)) -MMD -MP
+LDFLAGS_ALL = $(LDFLAGS) -Wl,--as-needed $(if $(cross),-static -L$(SYSROOT)/usr/lib/$(TRIPLET))
 LIBS := $(if $(replay_only),,-lbpf -lelf -ljansson) -lz -lncursesw -ltinfo
 
 # The kernel's types come from the programs themselves (preserve_access_index);
@@ -50,9 +58,10 @@ LIBS := $(if $(replay_only),,-lbpf -lelf -ljansson) -lz -lncursesw -ltinfo
 BPF_ARCH_x86_64 := x86
 BPF_ARCH_arm64 := arm64
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+UAPI := $(if $(cross),/usr/$(TRIPLET)/include,$(if $(MULTIARCH),/usr/include/$(MULTIARCH)))
 BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter \
 	-Wno-sign-compare $(if $(WERROR),-Werror) -D__TARGET_ARCH_$(BPF_ARCH_$(ARCH)) -Ibpf \
-	$(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH)) -MMD -MP
+	$(if $(UAPI),-idirafter $(UAPI)) -MMD -MP
 
 # ---- what there is to build ------------------------------------------------
 
@@ -72,7 +81,7 @@ TOOL_FILES := $(TOOLS:%=$(OUT)/%)
 TOOL_LINKS := $(TOOLS:%=$(BUILD)/%)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(OUT)/obj/%.o)
 LIBRARY := $(OUT)/libfaultline.a
-SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
+SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(OUT)/bpf/%.skel.h)
 UNIT_FILES := $(UNIT_TESTS:%=$(OUT)/tests/unit/%)
 BPF_TEST_FILES := $(BPF_TESTS:%=$(OUT)/tests/bpf/%)
 VM_FILES := $(VM_PROGRAMS:%=$(OUT)/%)
@@ -81,7 +90,7 @@ FLAGS := $(OUT)/flags $(if $(WERROR),$(OUT)/werror)
 note-werror = $(if $(WERROR),,@rm -f $(OUT)/werror)
 
 .PHONY: all
-all: $(TOOL_LINKS) $(MAN_FILES) $(if $(replay_only),replay-only,$(VM_FILES)) ##@ 30 s @ the tools, in build/, and the programs for the lab
+all: $(if $(cross),$(TOOL_FILES),$(TOOL_LINKS) $(MAN_FILES) $(if $(replay_only),replay-only,$(VM_FILES))) ##@ 30 s @ the tools, in build/, and the programs for the lab
 
 .PHONY: replay-only
 replay-only: $(TOOL_LINKS)
@@ -95,20 +104,25 @@ tests: $(UNIT_FILES) $(BPF_TEST_FILES) ##@ 30 s @ the test programs, in build/AR
 
 NATIVE_TOOLS := $(CC) /usr/include/zlib.h /usr/include/ncurses.h $(if $(replay_only),,$(LIVE_TOOLS))
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile $(FLAGS)
+# Headers and libraries of Debian's arm64 packages.
+$(OUT)/sysroot.stamp: scripts/lab/sysroot.py
+	@scripts/sysroot
+	@touch $@
+
+$(OUT)/bpf/%.bpf.o: bpf/%.bpf.c Makefile $(FLAGS)
 	@scripts/setup --need $(LIVE_TOOLS)
 	@mkdir -p $(@D)
 	$(note-werror)
 	$(call do,BPF)$(CLANG) $(BPF_CFLAGS) -MT $@ -MF $(@:.o=.d) -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
-$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+$(OUT)/bpf/%.skel.h: $(OUT)/bpf/%.bpf.o
 	$(call do,SKEL)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*) >$@
 
 # ---- user space ----------------------------------------------------------------
 
 # Skeletons first: before the first build no .d file says who includes them.
-$(OUT)/obj/%.o: %.c Makefile $(FLAGS) | $(if $(replay_only),,$(SKELETONS))
+$(OUT)/obj/%.o: %.c Makefile $(FLAGS) | $(if $(replay_only),,$(SKELETONS)) $(if $(cross),$(OUT)/sysroot.stamp)
 	@scripts/setup --need $(NATIVE_TOOLS)
 	@mkdir -p $(@D)
 	$(note-werror)
@@ -123,7 +137,7 @@ $(LIBRARY): $(LIB_OBJECTS) $(OUT)/lib-sources
 	$(call do,AR)ar rcs $@ $(LIB_OBJECTS)
 
 $(TOOL_FILES): $(OUT)/%: $(OUT)/obj/user/%.o $(LIBRARY)
-	$(call do,LD)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed $^ $(LIBS) -o $@
+	$(call do,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS_ALL) $(LIBS) -o $@
 
 $(TOOL_LINKS): $(BUILD)/%: $(OUT)/%
 	@ln -sfn $(ARCH)/$* $@
@@ -131,7 +145,7 @@ $(TOOL_LINKS): $(BUILD)/%: $(OUT)/%
 $(UNIT_FILES) $(BPF_TEST_FILES): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(LIBRARY)
 	@scripts/setup --need /usr/include/cmocka.h
 	@mkdir -p $(@D)
-	$(call do,LD)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed $^ -lcmocka $(LIBS) -o $@
+	$(call do,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS_ALL) -lcmocka $(LIBS) -o $@
 
 # The lab's own programs run where there is no library.
 $(VM_FILES): $(OUT)/%: tests/vm/%.c Makefile $(FLAGS)
@@ -142,7 +156,7 @@ $(VM_FILES): $(OUT)/%: tests/vm/%.c Makefile $(FLAGS)
 
 # How things are compiled, rewritten only when it changes. -Werror is left out: it does not change
 # what comes out, and make, then make WERROR=1, then make is not to compile everything three times.
-compilation = $(filter-out -Werror,$(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(LDFLAGS) $(CLANG) $(BPF_CFLAGS))
+compilation = $(filter-out -Werror,$(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(LDFLAGS_ALL) $(CLANG) $(BPF_CFLAGS))
 $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(compilation))' | cmp -s - $@ || echo '$(subst ','\'',$(compilation))' >$@
@@ -176,7 +190,7 @@ endif
 
 .SECONDARY:
 # build/arm64/root is the root of the arm64 lab, with directories like init.d.
--include $(shell find $(BUILD)/bpf $(OUT) -path $(OUT)/root -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(OUT) \( -path $(OUT)/root -o -path $(OUT)/sysroot \) -prune -o -name '*.d' -print 2>/dev/null)
 
 # ---- the lab -------------------------------------------------------------------
 
@@ -185,12 +199,16 @@ kernel: ##@ 15 min cold, 7 warm @ the patched kernel, in build/kernel/x86_64/
 	@scripts/kernel
 
 .PHONY: qemu
-qemu: ##@ 4 min cold, 30 s warm @ the patched QEMU that emulates the lab, in build/qemu/x86_64/
+qemu: ##@ 12 min cold, 30 s warm @ the patched QEMU: emulates the lab; runs guests in arm64's
 	@scripts/qemu
 
 .PHONY: demo
 demo: all ##@ 25 min cold, 60 s warm @ boot it, run a KVM guest in it, show its faults live
 	@scripts/demo
+
+.PHONY: demo-ras
+demo-ras: ##@ 10 min cold, 60 s warm @ a memory error's way through an arm64 host, QEMU and a guest
+	@scripts/demo-ras
 
 .PHONY: shell
 shell: $(if $(filter x86_64,$(ARCH)),all) ##@ 5 s @ a shell in the lab, isolation on (needs the kernel); ARCH=arm64
@@ -230,7 +248,7 @@ uninstall: ##@ 1 s @ remove what install put there
 
 .PHONY: clean
 clean: ##@ 1 s @ remove what was built; the kernel in build/kernel stays
-	rm -rf $(OUT) $(BUILD)/bpf $(BUILD)/man $(BUILD)/check $(BUILD)/vm $(BUILD)/fuzz $(TOOL_LINKS)
+	rm -rf $(OUT) $(BUILD)/man $(BUILD)/check $(BUILD)/vm $(BUILD)/fuzz $(TOOL_LINKS)
 
 .PHONY: help
 help: ##@ 0 s @ this list

@@ -84,4 +84,51 @@ struct fl_kpeek {
 };
 _Static_assert(sizeof(struct fl_kpeek) == 24, "fl_kpeek is ABI");
 
+/*
+ * Where a memory error is on its way, in the order of the way; raslat. value, aux and result of the
+ * event are as said; a PFN is that of the kernel that the program runs in.
+ */
+enum fl_ras_stage {
+	/* in either kernel */
+	RAS_FAILURE = 1, /* memory_failure() begins. value: PFN; aux: its flags */
+	RAS_FAILURE_END = 2, /* ... ends. value: PFN; result: what it returns */
+	RAS_SIGNAL = 3, /* SIGBUS of memory_failure() or KVM. value: si_addr; aux: si_code; to */
+	/* in the host */
+	RAS_HANDLER = 16, /* QEMU's handler. value: host address; aux: si_code */
+	RAS_SIGBUS = 17, /* QEMU, after KVM_RUN. value: host address; aux: GPA; result: si_code */
+	RAS_RETRY = 18, /* ... has the guest repeat the access. aux: GPA */
+	RAS_RECORD = 19, /* ... has written the CPER. value: sequence number; aux: GPA */
+	RAS_SEA = 20, /* ... has raised the abort. aux: GPA; result: bit set RAS_SEA_* */
+	RAS_ENTRY = 21, /* KVM enters that vCPU again */
+	/* in the guest */
+	RAS_ABORT = 32, /* do_sea() begins. value: FAR; aux: ESR */
+	RAS_CLAIM = 33, /* apei_claim_sea() begins */
+	RAS_ACK = 34, /* the record is acknowledged */
+	RAS_QUEUE = 35, /* memory_failure_queue(). value: PFN */
+	RAS_CLAIM_END = 36, /* apei_claim_sea() ends. result: 0: it was a recorded error */
+	RAS_ABORT_END = 37, /* do_sea() ends */
+};
+
+#define RAS_SEA_RECORDED 1
+#define RAS_SEA_BY_KVM 2
+
+struct fl_ras_event {
+	__u64 ns; /* CLOCK_MONOTONIC */
+	__u64 value, aux;
+	__u32 stage;
+	__u32 cpu;
+	__u32 pid, tid; /* who ran */
+	__u32 to; /* RAS_SIGNAL: the thread that it is for */
+	__s32 result;
+};
+_Static_assert(sizeof(struct fl_ras_event) == 48, "fl_ras_event is ABI");
+
+/* What was missed of these. */
+enum fl_ras_loss {
+	RAS_LOSS_RING = 0, /* no room in the ring, or another event was being written there */
+	RAS_LOSS_THREADS = 1, /* an entry of a vCPU is not awaited: no room for its thread */
+	RAS_LOSS_NESTED = 2, /* the kernel did not run a program (recursion_misses) */
+	RAS_LOSS_MAX,
+};
+
 #endif /* FAULTLINE_ABI_H */

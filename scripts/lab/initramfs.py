@@ -38,21 +38,35 @@ def build_init(arch, compiler):
 
 
 def build_guest_initrd(arch, compiler):
-    """build/ARCH/victims-initrd, which scripts/l2-arm64 boots a guest with."""
-    init = os.path.join(REPO, "build", arch, "victims-init")
-    target = os.path.join(REPO, "build", arch, "victims-initrd")
-    if build_static(init, [VICTIMS_SOURCE], compiler) or not os.path.exists(target):
-        new = f"{target}.{os.getpid()}"
-        with open(init, "rb") as f, open(new, "wb") as out:
-            out.write(cpio([("init", 0o100755, f.read())]))
-        os.rename(new, target)
+    """build/ARCH/victims-initrd, which scripts/l2-arm64 boots a guest with; with raslat if that is built."""
+    init, target, tool = (os.path.join(REPO, "build", arch, name) for name in ("victims-init", "victims-initrd", "raslat"))
+    build_static(init, [VICTIMS_SOURCE], compiler)
+    parts = [("init", init)] + ([("raslat", tool)] if os.path.exists(tool) else [])
+    try:
+        if os.stat(target).st_mtime > max(os.stat(path).st_mtime for _, path in parts):
+            return
+    except OSError:
+        pass
+    new = f"{target}.{os.getpid()}"
+    with open(new, "wb") as out:
+        out.write(cpio([(name, 0o100755, stripped(path, compiler)) for name, path in parts]))
+    os.rename(new, target)
+
+
+def stripped(path, compiler):
+    """The program without what only a debugger needs."""
+    command = [compiler.removesuffix("gcc") + "strip", "-o", "/dev/stdout", path]
+    try:
+        return subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
+    except (OSError, subprocess.CalledProcessError) as e:
+        raise Failure("setup", f"cannot strip {path}: {e}") from e
 
 
 def build_static(target, sources, compiler):
-    """A program of all sources that are C, compiled anew when a source is newer; was it?"""
+    """A program of all sources that are C, compiled anew when a source is newer."""
     try:
         if os.stat(target).st_mtime > max(os.stat(source).st_mtime for source in sources):
-            return False
+            return
     except OSError:
         pass
     new = f"{target}.{os.getpid()}"     # several runs may find it stale at once
@@ -64,4 +78,3 @@ def build_static(target, sources, compiler):
         os.rename(new, target)
     except (OSError, subprocess.CalledProcessError) as e:
         raise Failure("setup", f"cannot build {target}: {e}") from e
-    return True

@@ -14,7 +14,6 @@ from lab.machine import GO_DOWN_LIMIT, Machine
 from lab.monitor import Monitor
 
 PORTS = ("ctl", "out", "err", "monitor")    # virtio-serial; their names there start with faultline.
-PATCHED_QEMU = os.path.join(REPO, "build/arm64/qemu/qemu-system-aarch64")
 
 # A silent line needs no time on a slow serial port; warnings and worse are shown. A loaded TCG machine
 # is not locked up at once.
@@ -120,7 +119,7 @@ class Qemu(Machine):
     def lab_qemu():
         """The QEMU without the faults that end a machine whose CPUs run guests at once; see qemu-patches/."""
         chosen = os.environ.get("LAB_QEMU")
-        program = chosen or qemubuild.PROGRAM
+        program = chosen or qemubuild.RECIPES["x86_64"].program
         if not os.access(program, os.X_OK):
             remedy = "LAB_QEMU takes a program's path" if chosen else "build it with `make qemu`"
             raise Failure("setup", f"no QEMU for the lab at {program}: {remedy}")
@@ -130,9 +129,10 @@ class Qemu(Machine):
         """The path in the machine of the QEMU for its guests."""
         if self.args.qemu != "patched":
             return "/usr/bin/qemu-system-aarch64"
-        if not os.access(PATCHED_QEMU, os.X_OK):
-            raise Failure("setup", f"no patched QEMU at {PATCHED_QEMU}: build it with `make qemu`")
-        return PATCHED_QEMU
+        program = qemubuild.RECIPES["arm64"].program
+        if not os.access(program, os.X_OK):
+            raise Failure("setup", f"no patched QEMU at {program}: build it with `make qemu`")
+        return program
 
     def modules(self):
         """The files of the initramfs that init loads as modules, in the order of their names."""

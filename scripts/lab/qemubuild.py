@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The QEMU that emulates the x86_64 lab: Debian's sources, the patches of qemu-patches/, and of QEMU's devices
-those that the lab has. What is up to date is left.
+"""The QEMUs of the lab: Debian's sources, the patches of qemu-patches/, and of QEMU's devices those that the lab
+has. One runs here and emulates the x86_64 lab; one, cross-compiled, runs in the arm64 lab, with KVM. What is up
+to date is left.
 
 The sources are those of Debian 13 (QEMU 10.0), fetched by apt; no version is pinned, `scripts/patches qemu check`
 says if the patches no longer fit. Debian 12 has no Meson that is new enough, so that of Debian 13 is unpacked.
@@ -14,6 +15,7 @@ import subprocess
 import tempfile
 import time
 
+from lab import sysroot
 from lab.base import REPO, Failure, die_with_us, interrupted, say
 from lab.packages import TEMPORARY, Apt, find_program, read_text, remove_half_made, unpack, wait_for_lock, write_text
 
@@ -24,16 +26,37 @@ BASE = os.path.join(REPO, "build/qemu")
 SOURCE = os.path.join(BASE, "source")
 TREE = os.path.join(BASE, "src")
 MESON_ROOT = os.path.join(BASE, "meson")
-BUILD = os.path.join(BASE, "x86_64.build")
 LOG = os.path.join(BASE, "build.log")
-PROGRAM = os.path.join(BASE, "x86_64/qemu-system-x86_64")
 
-DEVICES = "CONFIG_Q35=y\nCONFIG_VIRTIO_PCI=y\nCONFIG_VIRTIO_SERIAL=y\nCONFIG_VIRTIO_9P=y\n"
+COMMON = ("--python=/usr/bin/python3", "--without-default-features", "--without-default-devices", "--enable-system",
+          "--disable-docs", "--disable-debug-info", "--disable-install-blobs")
+
+
+class Recipe:
+    """One QEMU. host: the architecture that it runs on."""
+
+    def __init__(self, host, target, devices, *options):
+        self.host = host
+        self.target = target
+        self.devices = devices
+        self.options = [*COMMON, f"--target-list={target}-softmmu", f"--with-devices-{target}=lab", *options]
+        self.program = os.path.join(BASE, host, f"qemu-system-{target}")
+        self.build = os.path.join(BASE, f"{host}.build")
+        self.cross = host == "arm64"
+
+
 # TCG's threads at full speed, files over 9p, and nothing else. The firmware is that of this machine's packages.
-OPTIONS = ("--python=/usr/bin/python3", "--cc=ccache gcc", "--target-list=x86_64-softmmu", "--without-default-features",
-           "--without-default-devices", "--with-devices-x86_64=lab", "--enable-tcg", "--enable-system",
-           "--enable-virtfs", "--enable-attr", "--disable-docs", "--disable-debug-info", "--disable-install-blobs",
-           "--firmwarepath=/usr/share/qemu:/usr/share/seabios")
+# For arm64: KVM, and the trace events as probes for BPF programs.
+RECIPES = {recipe.host: recipe for recipe in (
+    Recipe("x86_64", "x86_64",
+           "CONFIG_Q35=y\nCONFIG_VIRTIO_PCI=y\nCONFIG_VIRTIO_SERIAL=y\nCONFIG_VIRTIO_9P=y\n",
+           "--cc=ccache gcc", "--enable-tcg", "--enable-virtfs", "--enable-attr",
+           "--firmwarepath=/usr/share/qemu:/usr/share/seabios"),
+    Recipe("arm64", "aarch64",
+           "CONFIG_ARM_VIRT=y\nCONFIG_VIRTIO_PCI=y\nCONFIG_VIRTIO_SERIAL=y\n",
+           f"--cross-prefix={sysroot.TRIPLET}-", f"--cc=ccache {sysroot.TRIPLET}-gcc", "--enable-kvm", "--enable-fdt=system",
+           "--enable-trace-backends=log,dtrace", f"--extra-cflags={' '.join(sysroot.compiler_flags())}",
+           f"--extra-ldflags={' '.join(sysroot.linker_flags())}", "--firmwarepath=/usr/share/qemu"))}
 
 
 def need_source(signals):
@@ -92,25 +115,31 @@ def run_logged(command, what, signals, progress=None, good=(0,), **options):
     return process.returncode
 
 
-def environment():
+def environment(recipe):
     env = dict(os.environ, LC_ALL="C", CCACHE_BASEDIR=BASE, CCACHE_NOHASHDIR="1")
     if os.path.isdir(MESON_ROOT):
         env["PYTHONPATH"] = os.path.join(MESON_ROOT, "usr/lib/python3/dist-packages")
         env["PATH"] = os.path.join(MESON_ROOT, "usr/bin") + ":" + env["PATH"]
+    if recipe.cross:
+        # dtrace, a script, runs a compiler to make the probes' objects; this is how it learns which.
+        env.update(sysroot.environment(), CC=f"{sysroot.TRIPLET}-gcc", CFLAGS=" ".join(sysroot.compiler_flags()),
+                   PATH=os.path.join(sysroot.SYSROOT, "host") + ":" + env["PATH"])
     return env
 
 
-def configure(signals):
-    recipe = hashlib.sha256("\n".join([*OPTIONS, DEVICES, read_text(os.path.join(TREE, "VERSION"))]).encode()).hexdigest()
-    stamp = os.path.join(BUILD, "configured")
-    if read_text(stamp) == recipe:
+def configure(recipe, signals):
+    text = "\n".join([*recipe.options, recipe.devices, read_text(os.path.join(TREE, "VERSION"))])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    stamp = os.path.join(recipe.build, "configured")
+    if read_text(stamp) == digest:
         return
-    say("configuring")
-    shutil.rmtree(BUILD, ignore_errors=True)
-    os.makedirs(BUILD)
-    write_text(os.path.join(TREE, "configs/devices/x86_64-softmmu/lab.mak"), DEVICES)
-    run_logged([os.path.join(TREE, "configure"), *OPTIONS], "configure", signals, cwd=BUILD, env=environment())
-    write_text(stamp, recipe)
+    say(f"configuring, for {recipe.host}")
+    shutil.rmtree(recipe.build, ignore_errors=True)
+    os.makedirs(recipe.build)
+    write_text(os.path.join(TREE, f"configs/devices/{recipe.target}-softmmu/lab.mak"), recipe.devices)
+    run_logged([os.path.join(TREE, "configure"), *recipe.options], "configure", signals, cwd=recipe.build,
+               env=environment(recipe))
+    write_text(stamp, digest)
 
 
 def how_far(text):
@@ -119,32 +148,38 @@ def how_far(text):
     return f"building, step {found[-1]}" if found else "building"
 
 
-def build(signals):
+def apply_series(signals):
     write_text(LOG, "")
     if run_logged([os.path.join(REPO, "scripts/patches"), "qemu", "apply"], "scripts/patches qemu apply", signals,
                   good=(0, LOCAL_WORK)) == LOCAL_WORK:
         say(f"{os.path.relpath(TREE, REPO)} has work that the series has not: built as it is")
-    configure(signals)
+
+
+def build(recipe, signals):
     start = time.monotonic()
-    run_logged(["ninja", os.path.basename(PROGRAM)], "the build", signals, how_far, cwd=BUILD, env=environment())
-    os.makedirs(os.path.dirname(PROGRAM), exist_ok=True)
+    if recipe.cross:
+        sysroot.provide(signals)
+    configure(recipe, signals)
+    run_logged(["ninja", os.path.basename(recipe.program)], "the build", signals, how_far, cwd=recipe.build,
+               env=environment(recipe))
+    os.makedirs(os.path.dirname(recipe.program), exist_ok=True)
     # Machines may be running it.
-    shutil.copy(os.path.join(BUILD, os.path.basename(PROGRAM)), PROGRAM + ".new")
-    os.rename(PROGRAM + ".new", PROGRAM)
-    return time.monotonic() - start
+    shutil.copy(os.path.join(recipe.build, os.path.basename(recipe.program)), recipe.program + ".new")
+    os.rename(recipe.program + ".new", recipe.program)
+    say(f"{os.path.relpath(recipe.program, REPO)} is up to date, built in {time.monotonic() - start:.0f} s")
 
 
-def provide(signals, fetch_only=False):
-    """build/qemu/src, or all the way to PROGRAM."""
+def provide(signals, recipes):
+    """build/qemu/src, and of it the programs of these recipes."""
     os.makedirs(BASE, exist_ok=True)
     with open(os.path.join(BASE, "lock"), "w", encoding="utf-8") as lock:
-        wait_for_lock(lock, PROGRAM, signals)
+        wait_for_lock(lock, BASE, signals)
         remove_half_made(BASE)
         try:
             need_source(signals)
-            if fetch_only:
-                return
-            took = build(signals)
+            if recipes:
+                apply_series(signals)
+            for recipe in recipes:
+                build(recipe, signals)
         except (OSError, subprocess.CalledProcessError) as e:
             raise Failure("setup", f"cannot build QEMU: {e}; scripts/setup installs what it takes") from e
-    say(f"{os.path.relpath(PROGRAM, REPO)} is up to date, built in {took:.0f} s")

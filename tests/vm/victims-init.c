@@ -18,6 +18,9 @@
  *   list                victim N alive, or exited CODE, or killed SIGNAL
  *   corrupted           corrupted KB: the guest's own count
  *   table NAME          an ACPI table, as lines of hexadecimal bytes
+ *   record              start "raslat guest" (which the initramfs has if it was built); what it says,
+ *                       until it is ready
+ *   recorded            end it: its recording, as lines of hexadecimal bytes
  *   off                 power off
  */
 #define _GNU_SOURCE
@@ -47,6 +50,7 @@
 #define MARK 0xfa170000ull
 #define WIDE 4 /* guest pages: a host page of 16 KiB under a guest with 4 KiB */
 #define WIDE_POOL 512 /* pages, among which there are so many aligned ones */
+#define RECORDING "/raslat.flr"
 #define ANSWER_LIMIT 60 /* seconds for all victims of one command */
 
 enum state { ALIVE, EXITED, KILLED };
@@ -75,6 +79,7 @@ static struct victim victims[MOST_VICTIMS];
 static int victim_count;
 static FILE *commands, *port; /* both ways of the port */
 static int reports[2];
+static pid_t recorder; /* 0: none */
 static volatile int *gate; /* shared with the victims: open, they touch their pages */
 
 /* Of the victim process itself; its signal handler needs them. */
@@ -412,22 +417,74 @@ static void corrupted(void)
 	say("ok");
 }
 
-static void table(const char *name)
+static void print_file(const char *path)
 {
-	char path[64];
-	FILE *f;
 	int byte, n = 0;
+	FILE *f = fopen(path, "re");
 
-	snprintf(path, sizeof(path), "/sys/firmware/acpi/tables/%.4s", name);
-	f = fopen(path, "re");
 	if (!f) {
-		say("error no table %s", name);
+		say("error no %s", path);
 		return;
 	}
 	while ((byte = getc(f)) != EOF)
 		fprintf(port, "%02x%s", byte, ++n % 16 ? " " : "\n");
 	fclose(f);
 	say("%sok", n % 16 ? "\n" : "");
+}
+
+static void table(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/firmware/acpi/tables/%.4s", name);
+	print_file(path);
+}
+
+/* ---- the recorder ---- */
+
+static void record(void)
+{
+	char line[256] = "";
+	int fds[2];
+	FILE *f;
+
+	if (recorder || pipe2(fds, O_CLOEXEC)) {
+		say("error %s", recorder ? "it runs already" : "no pipe");
+		return;
+	}
+	recorder = fork();
+	if (!recorder) {
+		dup2(fds[1], STDERR_FILENO);
+		execl("/raslat", "raslat", "guest", "-w", RECORDING, "--force", NULL);
+		dprintf(STDERR_FILENO, "/raslat: %s\n", strerror(errno));
+		_exit(127);
+	}
+	close(fds[1]);
+	f = fdopen(fds[0], "r");
+	while (f && fgets(line, sizeof(line), f) && strcmp(line, "raslat: ready\n"))
+		fprintf(port, "%s", line);
+	if (strcmp(line, "raslat: ready\n")) {
+		waitpid(recorder, NULL, 0);
+		recorder = 0;
+		say("error it did not start");
+		return;
+	}
+	/* It says little more; the pipe stays, or it would end by SIGPIPE. */
+	say("ok");
+}
+
+static void recorded(void)
+{
+	int status = 0;
+
+	if (!recorder || kill(recorder, SIGINT) || waitpid(recorder, &status, 0) != recorder ||
+	    status) {
+		say("error %s", recorder ? "it failed" : "it does not run");
+		recorder = 0;
+		return;
+	}
+	recorder = 0;
+	print_file(RECORDING);
 }
 
 static void obey(const char *line)
@@ -441,6 +498,10 @@ static void obey(const char *line)
 		map(first, strstr(line, " wide"));
 	else if (!strncmp(line, "table ", 6))
 		table(line + 6);
+	else if (!strcmp(line, "record"))
+		record();
+	else if (!strcmp(line, "recorded"))
+		recorded();
 	else if (!strcmp(line, "list"))
 		list();
 	else if (!strcmp(line, "corrupted"))

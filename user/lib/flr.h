@@ -19,6 +19,7 @@
 /* what was recorded */
 enum flr_subject {
 	FLR_ASI_FAULT = 1, /* asi-faulttop */
+	FLR_RAS = 2, /* raslat */
 };
 
 struct flr_head {
@@ -39,6 +40,11 @@ enum flr_type {
 	FLR_STACKS = 5, /* struct flr_stack with its frames, u64 ... */
 	FLR_SNAPSHOT = 6, /* struct flr_snapshot and what it counts */
 	FLR_END = 7, /* struct flr_end */
+	/* of FLR_RAS: the first comes once and first; FLR_RAS_END is the last */
+	FLR_RAS_ORIGIN = 16, /* struct flr_ras_origin */
+	FLR_RAS_EVENTS = 17, /* struct fl_ras_event ... */
+	FLR_RAS_ANCHOR = 18, /* struct flr_ras_anchor */
+	FLR_RAS_END = 19, /* struct flr_ras_end */
 };
 
 struct flr_section {
@@ -151,5 +157,36 @@ struct flr_end {
 	__u64 snapshots;
 };
 _Static_assert(sizeof(struct flr_end) == 8, "flr_end is ABI");
+
+#define FLR_RAS_EMULATED 1u /* times say nothing about hardware */
+
+struct flr_ras_origin {
+	__u32 flags;
+	__u32 side; /* enum ras_side of raslat: 0 host, 1 guest */
+	__u32 pid; /* of the only QEMU that was looked at; 0: all */
+	__u32 pad;
+	__u64 counter_hz; /* of the anchors' counter; 0: the machine has none that is known */
+	char tool[32];
+	char release[72], machine[24]; /* uname(2) */
+	char platform[192];
+	char missing[512]; /* hooks that are not there, a line each with the reason */
+};
+_Static_assert(sizeof(struct flr_ras_origin) == 856, "flr_ras_origin is ABI");
+
+/* The same moment by two clocks. */
+struct flr_ras_anchor {
+	__u64 ns; /* CLOCK_MONOTONIC, which the events' times are of */
+	__u64 counter; /* arm64: CNTVCT_EL0 */
+	__u64 error_ns; /* the moment is known to this, either way */
+	__u64 voffset; /* host: what the guest's counter is behind; valid if voffset_reads */
+	__u64 voffset_reads, voffset_changes; /* since the start */
+};
+_Static_assert(sizeof(struct flr_ras_anchor) == 48, "flr_ras_anchor is ABI");
+
+struct flr_ras_end {
+	__u64 events;
+	__u64 losses[RAS_LOSS_MAX]; /* by enum fl_ras_loss */
+};
+_Static_assert(sizeof(struct flr_ras_end) == 32, "flr_ras_end is ABI");
 
 #endif

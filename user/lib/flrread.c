@@ -12,9 +12,10 @@
 #define READ_STEP (1u << 20)
 
 static const char *const type_names[] = {
-	[FLR_ORIGIN] = "origin",   [FLR_LAYOUT] = "layout", [FLR_EXITS] = "exits",
-	[FLR_SYMBOLS] = "symbols", [FLR_STACKS] = "stacks", [FLR_SNAPSHOT] = "snapshot",
-	[FLR_END] = "end",
+	[FLR_ORIGIN] = "origin",     [FLR_LAYOUT] = "layout",	  [FLR_EXITS] = "exits",
+	[FLR_SYMBOLS] = "symbols",   [FLR_STACKS] = "stacks",	  [FLR_SNAPSHOT] = "snapshot",
+	[FLR_END] = "end",	     [FLR_RAS_ORIGIN] = "origin", [FLR_RAS_EVENTS] = "events",
+	[FLR_RAS_ANCHOR] = "anchor", [FLR_RAS_END] = "end",
 };
 
 const char *flr_type_name(uint32_t type)

@@ -27,8 +27,8 @@ standin_make() (
 		-idirafter "/usr/include/$(gcc -print-multiarch)" \
 		-c "$standin/standin.bpf.c" -o "$1/asi_fault.bpf.o"
 	llvm-strip -g "$1/asi_fault.bpf.o"
+	cp "build/$(uname -m)"/bpf/*.skel.h "$1/"
 	bpftool gen skeleton "$1/asi_fault.bpf.o" name asi_fault >"$1/asi_fault.skel.h"
-	cp build/bpf/kpeek.skel.h "$1/"
 	mapfile -t sources < <(find user/lib -name '*.c')
 	gcc -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 		-Ibpf -Iuser/lib -I"$1" \
@@ -43,7 +43,7 @@ standin_build() {
 	local made stamp
 	made=$repo/build/$(uname -m)/standin
 	stamp=$made/stamp
-	if [[ ! -e $stamp || -n $(find "$repo"/{user,bpf,docs,build/bpf} "$standin" -newer "$stamp") ]]; then
+	if [[ ! -e $stamp || -n $(find "$repo"/{user,bpf,docs,"build/$(uname -m)/bpf"} "$standin" -newer "$stamp") ]]; then
 		touch "$1/stamp"
 		standin_make "$1"
 		rm -rf "$made"

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Many memory errors at once: COUNT (100) pages of a guest with two vCPUs are poisoned in the host, and as many
+# processes touch them as fast as they can. Debian's QEMU aborts at the second error that comes before the guest has
+# acknowledged the first; with the series every process gets SIGBUS for its own page, and QEMU, the guest and a
+# neighbour live. Without --inside it starts the lab itself, once with each QEMU.
+set -euo pipefail
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+dir=/tmp/l2-storm
+
+fail() {
+	echo "ras-storm: $*" >&2
+	tail -n 5 "$dir/qemu.log" >&2 2>/dev/null || true
+	exit 1
+}
+
+ok() {
+	echo "ok $* ($(cut -d. -f1 /proc/uptime) s)"
+}
+
+l2() {
+	"$repo/scripts/l2-arm64" --name storm "$@"
+}
+
+# How often the log of QEMU has an event of this name.
+events() {
+	grep -c "^$1 " "$dir/trace" || true
+}
+
+# A guest, $1 victims and a neighbour, each victim's page poisoned.
+prepare() { # COUNT QEMU OPTIONS
+	local count=$1 mapped gpas hpas
+
+	shift
+	l2 start --smp 2 -- "$@" >/dev/null
+	mapped=$(l2 ask map $((count + 1)))
+	[[ $(wc -l <<<"$mapped") == $((count + 1)) ]] || fail "not $count victims and a neighbour: $mapped"
+	for ((n = 0; n < count; n++)); do
+		[[ $mapped =~ "victim $n pid "[0-9]+" cpu "[0-9]+" address "(0x[0-9a-f]+)" gpa "(0x[0-9a-f]+) ]] ||
+			fail "no page of victim $n: $mapped"
+		address[n]=${BASH_REMATCH[1]}
+		gpas[n]=${BASH_REMATCH[2]}
+	done
+	mapfile -t hpas < <(l2 hpa "${gpas[@]}" | cut -d' ' -f1)
+	[[ $(printf '%s\n' "${hpas[@]}" | sort -u | wc -l) == "$count" ]] || fail "not $count different host pages"
+	for n in "${hpas[@]}"; do
+		echo "$n" >/sys/devices/system/memory/hard_offline_page
+	done
+	ok "$count pages of the guest are poisoned"
+}
+
+stock() {
+	local address
+
+	prepare 20
+	l2 ask touch 0 19 >/dev/null 2>&1 && fail "Debian's QEMU lives: this test no longer shows anything"
+	[[ $(cat "$dir/exit") == 134 ]] || fail "Debian's QEMU ended with $(cat "$dir/exit"), not by abort()"
+	ok "Debian's QEMU aborts: $(grep -m 1 -i acknowledge "$dir/qemu.log")"
+}
+
+patched() {
+	local count=$1 address n said killed kb records
+
+	prepare "$count" -trace 'ras_*' -D "$dir/trace"
+	said=$(l2 ask touch 0 $((count - 1)))
+	for ((n = 0; n < count; n++)); do
+		grep -qE "^victim $n sigbus code 4 address ${address[n]} lsb 12 ns " <<<"$said" ||
+			fail "victim $n: $(grep "^victim $n " <<<"$said" || echo nothing)"
+	done
+	killed=$(grep -c ' killed 7$' <<<"$said" || true)
+	((killed == count)) || fail "$killed of $count victims were killed by SIGBUS"
+	ok "$count of $count victims got SIGBUS for their own pages"
+
+	[[ $(l2 ask touch "$count") == "victim $count value $(printf '%#x' $((0xfa170000 + count)))" ]] ||
+		fail "the neighbour does not read what it wrote"
+	kb=$(l2 ask corrupted)
+	[[ $kb == "corrupted $((4 * count))" ]] || fail "the guest has isolated $kb KB, not $((4 * count))"
+	grep -q "buffer overflow" "$dir/console.log" && fail "the guest's queue of errors overflowed"
+	ok "the guest has isolated $count pages, and its neighbour lives"
+
+	records=$(events ras_record)
+	((records == count)) || fail "$records records for $count errors"
+	(($(events ras_retry) > 0)) || fail "no two errors came at once: this was no storm"
+	[[ $(grep '^ras_sea ' "$dir/trace" | grep -c 'recorded 1, by KVM 1$') == "$count" ]] ||
+		fail "not each error has a record and an abort that KVM raised: $(grep '^ras_sea ' "$dir/trace" | tail -3)"
+	[[ $(grep '^ras_record ' "$dir/trace" | grep -o '^ras_record error [0-9]*' | sort -u | wc -l) == "$count" ]] ||
+		fail "sequence numbers are used twice"
+	[[ $(l2 hmp info status) == "VM status: running" ]] || fail "QEMU does not run the guest"
+	l2 stop
+	ok "QEMU: $records records, $(events ras_retry) repeated accesses, none without a record"
+}
+
+case ${1-} in
+--inside) shift; "$@" ;;
+*)
+	"$repo/scripts/vm" arm64 --qemu stock --timeout 200 -- "$0" --inside stock
+	"$repo/scripts/vm" arm64 --qemu patched --timeout $((200 + 4 * ${1:-100})) -- "$0" --inside patched "${1:-100}"
+	;;
+esac
