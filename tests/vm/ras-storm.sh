@@ -62,7 +62,9 @@ stock() {
 patched() {
 	local count=$1 address n said killed kb records
 
-	prepare "$count" -trace 'ras_*' -D "$dir/trace"
+	# Numbered records: without the numbers Linux takes a second one for the same page, which comes when another
+	# CPU's interrupt took the first one along, for the first, and sends a SIGBUS that is of no memory error.
+	prepare "$count" -global acpi-ged.x-error-block-size=4096 -trace 'ras_*' -D "$dir/trace"
 	said=$(l2 ask touch 0 $((count - 1)))
 	for ((n = 0; n < count; n++)); do
 		grep -qE "^victim $n sigbus code 4 address ${address[n]} lsb 12 ns " <<<"$said" ||
@@ -80,12 +82,14 @@ patched() {
 	ok "the guest has isolated $count pages, and its neighbour lives"
 
 	records=$(events ras_record)
-	((records == count)) || fail "$records records for $count errors"
+	((records >= count)) || fail "$records records for $count errors"
 	(($(events ras_retry) > 0)) || fail "no two errors came at once: this was no storm"
-	[[ $(grep '^ras_sea ' "$dir/trace" | grep -c 'recorded 1, by KVM 1$') == "$count" ]] ||
-		fail "not each error has a record and an abort that KVM raised: $(grep '^ras_sea ' "$dir/trace" | tail -3)"
-	[[ $(grep '^ras_record ' "$dir/trace" | grep -o '^ras_record error [0-9]*' | sort -u | wc -l) == "$count" ]] ||
+	[[ $(grep '^ras_sea ' "$dir/trace" | grep -c 'recorded 1, by KVM 1$') == "$records" ]] ||
+		fail "not each abort has a record, or KVM did not raise it: $(grep '^ras_sea ' "$dir/trace" | tail -3)"
+	[[ $(grep '^ras_record ' "$dir/trace" | grep -o '^ras_record error [0-9]*' | sort -u | wc -l) == "$records" ]] ||
 		fail "sequence numbers are used twice"
+	[[ $(grep '^ras_record ' "$dir/trace" | grep -o 'guest address 0x[0-9a-f]*' | sort -u | wc -l) == "$count" ]] ||
+		fail "not each page has a record of its own"
 	[[ $(l2 hmp info status) == "VM status: running" ]] || fail "QEMU does not run the guest"
 	l2 stop
 	ok "QEMU: $records records, $(events ras_retry) repeated accesses, none without a record"
