@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 from lab.base import REPO, Failure
 
@@ -55,11 +56,14 @@ def build_guest_initrd(arch, compiler):
 
 def stripped(path, compiler):
     """The program without what only a debugger needs."""
-    command = [compiler.removesuffix("gcc") + "strip", "-o", "/dev/stdout", path]
-    try:
-        return subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
-    except (OSError, subprocess.CalledProcessError) as e:
-        raise Failure("setup", f"cannot strip {path}: {e}") from e
+    with tempfile.NamedTemporaryFile() as out:
+        try:
+            subprocess.run([compiler.removesuffix("gcc") + "strip", "-o", out.name, path], check=True,
+                           stdin=subprocess.DEVNULL)
+        except (OSError, subprocess.CalledProcessError) as e:
+            raise Failure("setup", f"cannot strip {path}: {e}") from e
+        with open(out.name, "rb") as f:     # strip may have made another file of that name
+            return f.read()
 
 
 def build_static(target, sources, compiler):
