@@ -45,7 +45,7 @@ wrong() { # PATTERN ARGUMENTS...
 
 # golden NAME COMMAND...: what it prints is the golden's.
 golden() {
-	local file=$replay/$1
+	local file=$replay/golden/$1
 
 	shift
 	"$@" >"$tmp/out" 2>"$tmp/err" || fail "$*: exit $?"
@@ -87,7 +87,7 @@ golden ras-v1-guest.json "$tool" guest -r "$guest" -o json
 golden ras-v1.txt "$tool" merge "$host" "$guest"
 golden ras-v1.json "$tool" merge "$host" "$guest" -o json
 jq -es 'map(select(.type == "error")) | length > 0 and all(.ns.poison <= .ns.touch and .ns.touch <= .ns.abort and
-	.ns.abort <= .ns.ack and .ns.ack <= .ns.isolated)' <"$replay/ras-v1.json" >/dev/null ||
+	.ns.abort <= .ns.ack and .ns.ack <= .ns.isolated)' <"$replay/golden/ras-v1.json" >/dev/null ||
 	fail "the stages in ras-v1.json are not in order"
 say "recordings of a real run: as the goldens say, stages in order"
 
@@ -109,8 +109,8 @@ options() { grep -oE -- '--[a-z][a-z-]*' | sort -u; }
 diff <("$tool" --help | grep -E '^ +(-.,)? *--' | options) \
 	<(sed -n '/^# OPTIONS/,/^# STAGES/p' "$man" | grep '^\*-' | options) >"$tmp/err" ||
 	fail "--help and the man page name different options"
-for name in latent notify qemu ack recover handling; do
+for name in latent notify qemu ack recover signal handling; do
 	grep -q "^\*$name\*$" "$man" || fail "the man page does not have the time $name"
-	grep -q "^$name " "$replay/ras-v1.txt" || fail "merge does not print the time $name"
+	grep -q "^$name " "$replay/golden/ras-v1.txt" || fail "merge does not print the time $name"
 done
 say "help and man page agree"

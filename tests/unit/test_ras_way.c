@@ -59,6 +59,7 @@ static void poison(struct ras_log *host, uint64_t ms, uint64_t n)
 {
 	event(host, ms, RAS_FAILURE, 50, 0x700 + n, 0, 0, 0);
 	event(host, ms + 1, RAS_SIGNAL, 50, 0xaa000 + (n << 12), AO, 99, 0);
+	event(host, ms + 1, RAS_SIGBUS, 99, 0xaa000 + (n << 12), 0x40000000 + (n << 12), 0, AO);
 	event(host, ms + 2, RAS_FAILURE_END, 50, 0x700 + n, 0, 0, 0);
 }
 
@@ -256,7 +257,7 @@ static void cut(void **state)
 		if (n + 1 == size) {
 			assert_int_equal(ras_log_read(file, &log, why), 0);
 			assert_string_equal(why, "");
-			assert_true(log.ended && log.n == 3 && log.n_anchors == 1 &&
+			assert_true(log.ended && log.n == 4 && log.n_anchors == 1 &&
 				    log.end.losses[2] == 3);
 			ras_log_fini(&log);
 			rewind(file);

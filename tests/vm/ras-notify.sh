@@ -56,7 +56,7 @@ board() { # QEMU OPTIONS
 }
 
 inside() {
-	local mapped gpa=() address=() n hpa answer seen
+	local mapped gpa=() address=() n at frame hpa answer seen
 
 	[[ $(board -M virt,gic-version=host) == *'"error"'*'has no error sources'* ]] || fail "ras=off: no error"
 	[[ $(board -M virt,ras=on,gic-version=host -bios $firmware) == *'"error"'*'x-error-notify=on'* ]] ||
@@ -67,7 +67,11 @@ inside() {
 
 	l2 start --smp 2 -- "${notify[@]}" -trace 'ras_*' -D $dir/trace >/dev/null
 	mapped=$(l2 ask map $((count + 2)))
-	while read -r _ _ _ _ _ _ _ address[${#address[@]}] _ gpa[${#gpa[@]}]; do :; done <<<"$mapped"
+	# as they got ready: not in the order of their numbers
+	while read -r _ n _ _ _ _ _ at _ frame; do
+		address[n]=$at
+		gpa[n]=$frame
+	done <<<"$mapped"
 
 	refused 'is not a multiple of 4096' $((gpa[0] + 8))
 	refused 'ROM is there' 0

@@ -21,6 +21,7 @@ static const struct span {
 	{ "qemu", "QEMU: its handler until the guest is entered", STEP_HANDLER, STEP_ENTRY },
 	{ "ack", "the guest's handler until it acknowledges", STEP_ABORT, STEP_ACK },
 	{ "recover", "the guest's handler until the page is isolated", STEP_ABORT, STEP_ISOLATED },
+	{ "signal", "the guest's handler until the victim gets SIGBUS", STEP_ABORT, STEP_VICTIM },
 	{ "handling", "touched until the page is isolated", STEP_TOUCH, STEP_ISOLATED },
 };
 
@@ -82,6 +83,16 @@ static int figure(const struct ras_ways *ways, const struct span *span, struct f
 	return 0;
 }
 
+/* The stages in the order of their times, as far as that is not given: the last two. */
+static enum ras_step nth(const struct ras_way *way, int n)
+{
+	bool early = way->at[STEP_VICTIM] && way->at[STEP_VICTIM] < way->at[STEP_ISOLATED];
+
+	if (early && n >= STEP_ISOLATED)
+		return n == STEP_ISOLATED ? STEP_VICTIM : STEP_ISOLATED;
+	return n;
+}
+
 static void print_way(const struct ras_way *way, size_t number)
 {
 	uint64_t start = 0, before = 0;
@@ -96,7 +107,8 @@ static void print_way(const struct ras_way *way, size_t number)
 	if (way->repeats)
 		printf(", the access was repeated %u times", way->repeats);
 	printf("\n%14s %14s  %-6s %s\n", "FROM START", "SINCE", "WHERE", "STAGE");
-	for (int step = 0; step < STEPS; step++) {
+	for (int n = 0; n < STEPS; n++) {
+		enum ras_step step = nth(way, n);
 		uint64_t at = way->at[step];
 
 		if (!at) {

@@ -25,8 +25,8 @@ static const struct {
 	[STEP_ACK] = { "ack", "the record is acknowledged" },
 	[STEP_QUEUE] = { "queue", "memory_failure_queue()" },
 	[STEP_FAILURE] = { "failure", "memory_failure() begins in the guest" },
-	[STEP_VICTIM] = { "victim", "SIGBUS is sent to the victim" },
 	[STEP_ISOLATED] = { "isolated", "memory_failure() ends in the guest" },
+	[STEP_VICTIM] = { "victim", "SIGBUS is sent to the victim" },
 };
 
 const char *ras_step_name(enum ras_step step)
@@ -160,6 +160,10 @@ static void on_host_event(struct join *join, const struct fl_ras_event *e)
 	case RAS_FAILURE_END:
 		on_poison(join, e);
 		return;
+	case RAS_SIGBUS:
+		/* QEMU's main thread gets to know of a page that nobody has touched. */
+		if (e->result != BUS_MCEERR_AR)
+			return;
 	}
 	way = last_way(join, w, w->vcpu == e->tid && !w->at[STEP_ENTRY]);
 	if (!way) {
@@ -281,6 +285,8 @@ static void check_order(struct ras_ways *ways)
 		for (int step = 0; step < STEPS; step++) {
 			if (!way->at[step])
 				continue;
+			if (step == STEP_VICTIM)
+				before = way->at[STEP_FAILURE];
 			if (way->at[step] + ways->clock_error_ns < before)
 				way->disordered = true;
 			before = way->at[step];

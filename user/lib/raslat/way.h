@@ -24,8 +24,8 @@ enum ras_step {
 	STEP_ACK,
 	STEP_QUEUE,
 	STEP_FAILURE, /* memory_failure() of the guest */
-	STEP_VICTIM, /* SIGBUS is sent to the guest's process */
 	STEP_ISOLATED, /* memory_failure() of the guest ends */
+	STEP_VICTIM, /* SIGBUS is sent to the guest's process: also before that, if it asked for it early */
 	STEPS,
 };
 
