@@ -22,7 +22,7 @@ l2() {
 inside() {
 	local mapped address gpa hpa said want i got
 
-	[[ $(getconf PAGESIZE) == 16384 ]] || fail "the host's pages have $(getconf PAGESIZE) bytes"
+	grep -qx 'KernelPageSize: *16 kB' /proc/self/smaps || fail "the host's pages have not 16 KiB"
 	l2 start --kernel "$repo/build/kernel/arm64/vmlinuz" -- -global acpi-ged.x-error-block-size=4096
 	mapped=$(l2 ask map 2 wide)
 	read -r address gpa < <(sed -n 's/^victim 0 .* address \(0x[0-9a-f]*\) gpa \(0x[0-9a-f]*\)$/\1 \2/p' <<<"$mapped")

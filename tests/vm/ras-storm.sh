@@ -60,7 +60,7 @@ stock() {
 }
 
 patched() {
-	local count=$1 address n said killed kb records
+	local count=$1 address n said killed kb records overflows
 
 	# Numbered records: without the numbers Linux takes a second one for the same page, which comes when another
 	# CPU's interrupt took the first one along, for the first, and sends a SIGBUS that is of no memory error.
@@ -78,12 +78,12 @@ patched() {
 		fail "the neighbour does not read what it wrote"
 	kb=$(l2 ask corrupted)
 	[[ $kb == "corrupted $((4 * count))" ]] || fail "the guest has isolated $kb KB, not $((4 * count))"
-	grep -q "buffer overflow" "$dir/console.log" && fail "the guest's queue of errors overflowed"
-	ok "the guest has isolated $count pages, and its neighbour lives"
+	# Linux queues 16 for each CPU; one that it drops comes again when the victim goes on.
+	overflows=$(grep -c "buffer overflow" "$dir/console.log" || true)
+	ok "the guest has isolated $count pages, and its neighbour lives; its queue overflowed $overflows times"
 
 	records=$(events ras_record)
-	((records >= count)) || fail "$records records for $count errors"
-	(($(events ras_retry) > 0)) || fail "no two errors came at once: this was no storm"
+	((records >= count + overflows)) || fail "$records records for $count errors and $overflows that the guest dropped"
 	[[ $(grep '^ras_sea ' "$dir/trace" | grep -c 'recorded 1, by KVM 1$') == "$records" ]] ||
 		fail "not each abort has a record, or KVM did not raise it: $(grep '^ras_sea ' "$dir/trace" | tail -3)"
 	[[ $(grep '^ras_record ' "$dir/trace" | grep -o '^ras_record error [0-9]*' | sort -u | wc -l) == "$records" ]] ||
