@@ -9,9 +9,9 @@ set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 tool=$repo/build/raslat
-replay=$repo/tests/replay
-host=$replay/ras-v1-host.flr
-guest=$replay/ras-v1-guest.flr
+replay=$repo/tests/replay/ras
+host=$replay/v1-host.flr
+guest=$replay/v1-guest.flr
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 touch "$tmp/out" "$tmp/err"
@@ -79,16 +79,16 @@ say "wrong command lines: a line, exit 2 or 5, nothing else"
 
 expect 1 "nothing/there: No such file or directory" "$tool" host -r nothing/there
 expect 1 "README.md: not a .flr recording$" "$tool" host -r "$repo/README.md"
-expect 1 "a recording of another tool" "$tool" host -r "$replay/v1-linux-guest.flr"
+expect 1 "a recording of another tool" "$tool" host -r "$repo/tests/replay/v1-linux-guest.flr"
 expect 2 "is of a guest, not of a host" "$tool" host -r "$guest"
 expect 2 "is of a host, not of a guest" "$tool" merge "$host" "$host"
-golden ras-v1-host.txt "$tool" host -r "$host"
-golden ras-v1-guest.json "$tool" guest -r "$guest" -o json
-golden ras-v1.txt "$tool" merge "$host" "$guest"
-golden ras-v1.json "$tool" merge "$host" "$guest" -o json
+golden v1-host.txt "$tool" host -r "$host"
+golden v1-guest.json "$tool" guest -r "$guest" -o json
+golden v1.txt "$tool" merge "$host" "$guest"
+golden v1.json "$tool" merge "$host" "$guest" -o json
 jq -es 'map(select(.type == "error")) | length > 0 and all(.ns.poison <= .ns.touch and .ns.touch <= .ns.abort and
-	.ns.abort <= .ns.ack and .ns.ack <= .ns.isolated)' <"$replay/golden/ras-v1.json" >/dev/null ||
-	fail "the stages in ras-v1.json are not in order"
+	.ns.abort <= .ns.ack and .ns.ack <= .ns.isolated)' <"$replay/golden/v1.json" >/dev/null ||
+	fail "the stages in v1.json are not in order"
 say "recordings of a real run: as the goldens say, stages in order"
 
 head -c -100 "$host" >"$tmp/cut.flr"
@@ -111,6 +111,6 @@ diff <("$tool" --help | grep -E '^ +(-.,)? *--' | options) \
 	fail "--help and the man page name different options"
 for name in latent notify qemu ack recover signal handling; do
 	grep -q "^\*$name\*$" "$man" || fail "the man page does not have the time $name"
-	grep -q "^$name " "$replay/golden/ras-v1.txt" || fail "merge does not print the time $name"
+	grep -q "^$name " "$replay/golden/v1.txt" || fail "merge does not print the time $name"
 done
 say "help and man page agree"

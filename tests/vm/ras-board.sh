@@ -34,7 +34,7 @@ hest() { # QEMU OPTIONS
 	"$repo/scripts/l2-arm64" --name "$name" --qemu "$qemu" start -- "$@" >/dev/null
 	"$repo/scripts/l2-arm64" --name "$name" ask table HEST >/tmp/hest."$name"
 	"$repo/scripts/l2-arm64" --name "$name" stop
-	tr -s ' \n' '\n\n' </tmp/hest."$name" |
+	tr ' ' '\n' </tmp/hest."$name" | grep . |
 		awk 'NR == 10 || (NR > 64 && NR <= 72) || (NR > 108 && NR <= 116) { $0 = "--" } { print }'
 }
 
