@@ -99,7 +99,8 @@ enum fl_ras_stage {
 	RAS_RETRY = 18, /* ... has the guest repeat the access. aux: GPA */
 	RAS_RECORD = 19, /* ... has written the CPER. value: sequence number; aux: GPA */
 	RAS_SEA = 20, /* ... has raised the abort. aux: GPA; result: bit set RAS_SEA_* */
-	RAS_ENTRY = 21, /* KVM enters that vCPU again */
+	RAS_ENTRY =
+		21, /* KVM enters that vCPU again. value: registers that QEMU got or set; aux: its ioctls */
 	/* in the guest */
 	RAS_ABORT = 32, /* do_sea() begins. value: FAR; aux: ESR */
 	RAS_CLAIM = 33, /* apei_claim_sea() begins */
@@ -126,7 +127,7 @@ _Static_assert(sizeof(struct fl_ras_event) == 48, "fl_ras_event is ABI");
 /* What was missed of these. */
 enum fl_ras_loss {
 	RAS_LOSS_RING = 0, /* no room in the ring, or another event was being written there */
-	RAS_LOSS_THREADS = 1, /* an entry of a vCPU is not awaited: no room for its thread */
+	RAS_LOSS_THREADS = 1, /* a vCPU's entry is not awaited: no room for its thread */
 	RAS_LOSS_NESTED = 2, /* the kernel did not run a program (recursion_misses) */
 	RAS_LOSS_MAX,
 };

@@ -17,6 +17,14 @@
 #define SIGBUS 7
 #define BUS_MCEERR_AR 4
 #define BUS_MCEERR_AO 5
+#define EEXIST 17
+#define KVM_GET_ONE_REG 0x4010aeab /* the same on all architectures with it */
+#define KVM_SET_ONE_REG 0x4010aeac
+#ifdef __TARGET_ARCH_arm64
+#define NR_IOCTL 29
+#else
+#define NR_IOCTL 16
+#endif
 #define SEND_SIG_LAST 2 /* up to it, the pointer is no pointer: SEND_SIG_NOINFO, SEND_SIG_PRIV */
 
 char LICENSE[] SEC("license") = "GPL";
@@ -99,15 +107,19 @@ int ras_signal(struct bpf_raw_tracepoint_args *ctx)
 
 /* ---- QEMU and KVM ---- */
 
-/* Threads whose vCPU has an abort raised, until it is entered. */
+/* What QEMU asks KVM for from its handler's begin until that vCPU is entered, by thread. */
+struct asked {
+	__u64 registers, ioctls;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u32);
-	__type(value, __u64);
-} raised SEC(".maps");
+	__type(value, struct asked);
+} asked SEC(".maps");
 
-__u64 awaited; /* of these; a hint that spares the look-up at each entry */
+__u64 awaited; /* threads in there; a hint that spares the look-up at each entry and system call */
 
 /* The guest's virtual counter is the host's minus this. */
 __u64 voffset;
@@ -135,9 +147,38 @@ int BPF_KPROBE(ras_handler, void *cpu, int code, void *address)
 	struct fl_ras_event event = { .stage = RAS_HANDLER,
 				      .value = (unsigned long)address,
 				      .aux = code };
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct asked none = {};
+	long err;
 
-	if (ras_wanted())
-		ras_emit(&event);
+	if (!ras_wanted())
+		return 0;
+	ras_emit(&event);
+	err = bpf_map_update_elem(&asked, &tid, &none, BPF_NOEXIST);
+	if (!err)
+		__sync_fetch_and_add(&awaited, 1);
+	else if (err != -EEXIST)
+		ras_lost(RAS_LOSS_THREADS);
+	return 0;
+}
+
+/* regs, id */
+SEC("raw_tp/sys_enter")
+int ras_ioctl(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct asked *of_it;
+	__u64 request;
+
+	if (!awaited || ctx->args[1] != NR_IOCTL)
+		return 0;
+	of_it = bpf_map_lookup_elem(&asked, &tid);
+	if (!of_it)
+		return 0;
+	request = PT_REGS_PARM2_CORE_SYSCALL((struct pt_regs *)ctx->args[0]);
+	of_it->ioctls++;
+	if (request == KVM_GET_ONE_REG || request == KVM_SET_ONE_REG)
+		of_it->registers++;
 	return 0;
 }
 
@@ -184,15 +225,9 @@ int BPF_USDT(ras_sea, int cpu, __u64 gpa, int recorded, int by_kvm)
 		.aux = gpa,
 		.result = (recorded ? RAS_SEA_RECORDED : 0) | (by_kvm ? RAS_SEA_BY_KVM : 0),
 	};
-	__u32 tid = bpf_get_current_pid_tgid();
 
-	if (!ras_wanted())
-		return 0;
-	ras_emit(&event);
-	if (bpf_map_update_elem(&raised, &tid, &gpa, BPF_NOEXIST))
-		ras_lost(RAS_LOSS_THREADS);
-	else
-		__sync_fetch_and_add(&awaited, 1);
+	if (ras_wanted())
+		ras_emit(&event);
 	return 0;
 }
 
@@ -201,15 +236,16 @@ int ras_entry(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct fl_ras_event event = { .stage = RAS_ENTRY };
 	__u32 tid = bpf_get_current_pid_tgid();
-	__u64 *gpa;
+	struct asked *of_it;
 
 	if (!awaited)
 		return 0;
-	gpa = bpf_map_lookup_elem(&raised, &tid);
-	if (!gpa)
+	of_it = bpf_map_lookup_elem(&asked, &tid);
+	if (!of_it)
 		return 0;
-	event.aux = *gpa;
-	bpf_map_delete_elem(&raised, &tid);
+	event.value = of_it->registers;
+	event.aux = of_it->ioctls;
+	bpf_map_delete_elem(&asked, &tid);
 	__sync_fetch_and_add(&awaited, -1);
 	ras_emit(&event);
 	return 0;

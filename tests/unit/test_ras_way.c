@@ -75,7 +75,7 @@ static void record(struct ras_log *host, uint64_t ms, uint64_t n, uint32_t vcpu,
 	event(host, ms, RAS_RECORD, vcpu, sequence, 0x40000000 + (n << 12), 0, 0);
 	event(host, ms, RAS_SEA, vcpu, 0, 0x40000000 + (n << 12), 0,
 	      RAS_SEA_RECORDED | RAS_SEA_BY_KVM);
-	event(host, ms + 1, RAS_ENTRY, vcpu, 0, 0x40000000 + (n << 12), 0, 0);
+	event(host, ms + 1, RAS_ENTRY, vcpu, 3, 4, 0, 0);
 }
 
 static void claim(struct ras_log *guest, uint64_t ms, uint32_t victim)
@@ -151,6 +151,7 @@ static void two_vcpus(void **state)
 	record(&host, 10, 1, 101, 1);
 	fault(&host, 11, 2, 102);
 	event(&host, 11, RAS_RETRY, 102, 0, 0x40002000, 0, 0);
+	event(&host, 11, RAS_ENTRY, 102, 77, 78, 0, 0);
 	fault(&host, 12, 2, 102);
 	event(&host, 12, RAS_RETRY, 102, 0, 0x40002000, 0, 0);
 	fault(&host, 15, 2, 102);
@@ -168,8 +169,40 @@ static void two_vcpus(void **state)
 	assert_int_equal(since(&ways.all[0], STEP_ABORT, STEP_VICTIM), 8);
 	assert_int_equal(ways.all[1].victim, 301);
 	assert_int_equal(ways.all[1].repeats, 2);
+	assert_int_equal(ways.all[1].registers, 3);
 	assert_int_equal(since(&ways.all[1], STEP_TOUCH, STEP_RECORD), 4);
 	assert_int_equal(since(&ways.all[1], STEP_ABORT, STEP_VICTIM), 7);
+	ras_ways_fini(&ways);
+}
+
+/* A QEMU without probes: the guest says which page it is. */
+static void stock(void **state)
+{
+	struct ras_log host = new_log(SIDE_HOST), guest = new_log(SIDE_GUEST);
+	struct ras_ways ways;
+
+	for (uint64_t n = 1; n <= 2; n++) {
+		uint64_t ms = 40 * (n - 1);
+
+		poison(&host, ms + 10, n);
+		event(&host, ms + 20, RAS_SIGNAL, 101, 0xaa000 + (n << 12), AR, 101, 0);
+		event(&host, ms + 20, RAS_HANDLER, 101, 0xaa000 + (n << 12), AR, 0, 0);
+		event(&host, ms + 22, RAS_ENTRY, 101, 400, 405, 0, 0);
+		claim(&guest, ms + 24, 300 + n);
+		recover(&guest, ms + 27, n, 300 + n, 300 + n);
+	}
+	ways = join(&host, &guest);
+	assert_int_equal(ways.n, 2);
+	assert_int_equal(ways.strays, 0);
+	for (uint64_t n = 1; n <= 2; n++) {
+		const struct ras_way *way = &ways.all[n - 1];
+
+		assert_int_equal(way->gpa, 0x40000000 + (n << 12));
+		assert_int_equal(way->registers, 400);
+		assert_false(way->at[STEP_QEMU] || way->at[STEP_RECORD] || way->at[STEP_SEA]);
+		assert_int_equal(since(way, STEP_HANDLER, STEP_ENTRY), 2);
+		assert_int_equal(since(way, STEP_ABORT, STEP_ISOLATED), 5);
+	}
 	ras_ways_fini(&ways);
 }
 
@@ -179,7 +212,7 @@ static void missing(void **state)
 	struct ras_log host = new_log(SIDE_HOST), guest = new_log(SIDE_GUEST);
 	struct ras_ways ways;
 
-	event(&host, 1, RAS_ENTRY, 103, 0, 0x40009000, 0, 0);
+	event(&host, 1, RAS_ENTRY, 103, 0, 1, 0, 0);
 	fault(&host, 20, 1, 101);
 	record(&host, 21, 1, 101, 1);
 	event(&guest, 2, RAS_ABORT, 44, 0, 0, 0, 0);
@@ -279,9 +312,9 @@ static void cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_way),  cmocka_unit_test(two_vcpus),
-		cmocka_unit_test(missing),  cmocka_unit_test(disordered),
-		cmocka_unit_test(no_clock), cmocka_unit_test(cut),
+		cmocka_unit_test(one_way), cmocka_unit_test(two_vcpus),	 cmocka_unit_test(missing),
+		cmocka_unit_test(stock),   cmocka_unit_test(disordered), cmocka_unit_test(no_clock),
+		cmocka_unit_test(cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

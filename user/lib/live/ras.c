@@ -27,6 +27,7 @@ static const struct hook {
 	{ "ras_signal", BOTH, TRACEPOINT, "signal_generate" },
 	{ "ras_voffset", SIDE_HOST, FUNCTION, "kvm_arch_vcpu_ioctl_run" },
 	{ "ras_entry", SIDE_HOST, TRACEPOINT, "kvm_entry" },
+	{ "ras_ioctl", SIDE_HOST, TRACEPOINT, "sys_enter" },
 	{ "ras_handler", SIDE_HOST, SYMBOL, "kvm_on_sigbus_vcpu" },
 	{ "ras_sigbus", SIDE_HOST, PROBE, "ras_sigbus" },
 	{ "ras_retry", SIDE_HOST, PROBE, "ras_retry" },

@@ -124,6 +124,8 @@ static void print_way(const struct ras_way *way, size_t number)
 			printf("%s%s",
 			       way->sea & RAS_SEA_BY_KVM ? ", by KVM" : ", by writing registers",
 			       way->sea & RAS_SEA_RECORDED ? "" : ", WITHOUT A RECORD");
+		if (step == STEP_ENTRY)
+			printf(" (QEMU got or set %" PRIu64 " registers)", way->registers);
 		if (step == STEP_ISOLATED && way->result)
 			printf(": %s", strerror(-way->result));
 		putchar('\n');
@@ -131,6 +133,46 @@ static void print_way(const struct ras_way *way, size_t number)
 	}
 	if (way->disordered)
 		puts("a stage is before an earlier one: these times are not used below");
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* What QEMU asked KVM for: not a time, and the same from the first error on. */
+static int registers(const struct ras_ways *ways, size_t *ret_n, uint64_t *ret_p50,
+		     uint64_t *ret_max)
+{
+	cleanup_free uint64_t *values = calloc(ways->n + 1, sizeof(*values));
+	size_t n = 0;
+
+	if (!values)
+		return -ENOMEM;
+	for (size_t i = 0; i < ways->n; i++)
+		if (ways->all[i].at[STEP_ENTRY])
+			values[n++] = ways->all[i].registers;
+	qsort(values, n, sizeof(*values), by_number);
+	*ret_n = n;
+	*ret_p50 = n ? values[(n - 1) / 2] : 0;
+	*ret_max = n ? values[n - 1] : 0;
+	return 0;
+}
+
+static int print_registers(const struct ras_ways *ways)
+{
+	uint64_t p50, max;
+	size_t n;
+
+	if (registers(ways, &n, &p50, &max))
+		return -ENOMEM;
+	if (n)
+		printf("registers that QEMU got or set for an error: %" PRIu64 " (p50), %" PRIu64
+		       " (max) of %zu errors\n",
+		       p50, max, n);
+	return 0;
 }
 
 static int print_spans(const struct ras_ways *ways)
@@ -154,7 +196,7 @@ static int print_spans(const struct ras_ways *ways)
 		printf("  %s\n", spans[i].what);
 	}
 	puts("the first error finds nothing cached; it is in its own column, not in the others");
-	return 0;
+	return print_registers(ways);
 }
 
 static void print_origin(const struct ras_log *log, const char *side)
@@ -217,8 +259,14 @@ static void json_way(struct jsonw *json, const struct ras_way *way, size_t numbe
 	if (way->at[STEP_ABORT])
 		jsonw_uint(json, "victim", way->victim);
 	jsonw_uint(json, "repeats", way->repeats);
-	jsonw_bool(json, "recorded", way->sea & RAS_SEA_RECORDED);
-	jsonw_bool(json, "by_kvm", way->sea & RAS_SEA_BY_KVM);
+	if (way->at[STEP_SEA]) {
+		jsonw_bool(json, "recorded", way->sea & RAS_SEA_RECORDED);
+		jsonw_bool(json, "by_kvm", way->sea & RAS_SEA_BY_KVM);
+	}
+	if (way->at[STEP_ENTRY]) {
+		jsonw_uint(json, "registers", way->registers);
+		jsonw_uint(json, "ioctls", way->ioctls);
+	}
 	if (way->at[STEP_ISOLATED])
 		jsonw_int(json, "recovery", way->result);
 	jsonw_bool(json, "disordered", way->disordered);

@@ -68,9 +68,12 @@ static void print_detail(FILE *out, const struct fl_ras_event *e)
 			e->result & RAS_SEA_RECORDED ? "" : ", without a record",
 			e->result & RAS_SEA_BY_KVM ? ", by KVM" : ", by writing registers");
 		break;
+	case RAS_ENTRY:
+		fprintf(out, ": QEMU got or set %" PRIu64 " registers, %" PRIu64 " ioctls in all",
+			(uint64_t)e->value, (uint64_t)e->aux);
+		break;
 	case RAS_SIGBUS:
 	case RAS_RETRY:
-	case RAS_ENTRY:
 		fprintf(out, ": guest address %#" PRIx64, (uint64_t)e->aux);
 		break;
 	case RAS_ABORT:

@@ -133,7 +133,8 @@ static void take_poison(struct join *join, struct ras_way *way)
 static void on_touch(struct join *join, const struct fl_ras_event *e)
 {
 	uint64_t hva = e->value & PAGE_MASK;
-	struct ras_way *way = last_way(join, w, w->vcpu == e->to && !w->at[STEP_SEA]);
+	struct ras_way *way =
+		last_way(join, w, w->vcpu == e->to && !w->at[STEP_SEA] && !w->at[STEP_ENTRY]);
 
 	/* The same access again. */
 	if (way && way->hva == hva)
@@ -190,18 +191,27 @@ static void on_host_event(struct join *join, const struct fl_ras_event *e)
 		way->sea = e->result;
 		break;
 	case RAS_ENTRY:
+		/* Not when the access is only repeated. */
+		if (way->at[STEP_QEMU] && !way->at[STEP_SEA])
+			break;
 		way->at[STEP_ENTRY] = e->ns;
+		way->registers = e->value;
+		way->ioctls = e->aux;
 		break;
 	default:
 		join->strays++;
 	}
 }
 
+/* When QEMU was done with it; 0: not yet. Of a QEMU without probes it is known that KVM went on. */
+static uint64_t raised(const struct ras_way *way)
+{
+	return way->at[STEP_SEA] ? way->at[STEP_SEA] : way->at[STEP_ENTRY];
+}
+
 static struct ras_way *way_of_frame(struct join *join, uint64_t pfn, uint64_t ns)
 {
-	return last_way(join, w,
-			w->gpa >> PAGE_SHIFT == pfn && w->at[STEP_RECORD] &&
-				w->at[STEP_RECORD] <= ns);
+	return last_way(join, w, w->gpa >> PAGE_SHIFT == pfn && raised(w) && raised(w) <= ns);
 }
 
 static void set(struct ras_way *way, enum ras_step step, uint64_t ns)
@@ -219,7 +229,7 @@ static void on_guest_event(struct join *join, const struct fl_ras_event *e, uint
 	switch (e->stage) {
 	case RAS_ABORT:
 		/* There is one record at a time: the abort after it is its own. */
-		way = last_way(join, w, w->at[STEP_SEA] && w->at[STEP_SEA] <= ns + slack);
+		way = last_way(join, w, raised(w) && raised(w) <= ns + slack);
 		if (way && !way->at[STEP_ABORT]) {
 			way->at[STEP_ABORT] = ns;
 			way->victim = e->tid;
@@ -234,6 +244,11 @@ static void on_guest_event(struct join *join, const struct fl_ras_event *e, uint
 			set(way, e->stage == RAS_CLAIM ? STEP_CLAIM : STEP_ACK, ns);
 		break;
 	case RAS_QUEUE:
+		/* By the thread, as nobody else has said which page it is. */
+		way = last_way(join, w, w->at[STEP_ABORT] && w->victim == e->tid && !w->gpa);
+		if (way)
+			way->gpa = e->value << PAGE_SHIFT;
+		/* fall through */
 	case RAS_FAILURE:
 		way = way_of_frame(join, e->value, ns + slack);
 		if (way)

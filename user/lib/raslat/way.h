@@ -30,14 +30,15 @@ enum ras_step {
 };
 
 struct ras_way {
-	uint64_t gpa; /* the page's */
+	uint64_t gpa; /* the page's; of a QEMU without probes, as the guest says; 0: not known */
 	uint64_t hva; /* where QEMU has it */
 	uint64_t pfn; /* the host's frame; valid if at[STEP_POISON] is */
 	uint64_t sequence; /* QEMU's number of the error; valid if at[STEP_RECORD] is */
 	uint32_t vcpu; /* QEMU's thread */
 	uint32_t victim; /* the guest's thread; valid if at[STEP_ABORT] is */
 	uint32_t repeats; /* the access was tried again before there was room for a record */
-	int sea; /* RAS_SEA_* */
+	int sea; /* RAS_SEA_*; valid if at[STEP_SEA] is */
+	uint64_t registers, ioctls; /* QEMU's, from its handler on; valid if at[STEP_ENTRY] is */
 	int result; /* of the guest's memory_failure(); valid if at[STEP_ISOLATED] is */
 	uint64_t at[STEPS]; /* the host's CLOCK_MONOTONIC; 0: not seen */
 	bool disordered; /* a step is before an earlier one, by more than the clocks' error */
