@@ -257,7 +257,7 @@ static void json_way(struct jsonw *json, const struct ras_way *way, size_t numbe
 		jsonw_uint(json, "sequence", way->sequence);
 	jsonw_uint(json, "vcpu_thread", way->vcpu);
 	if (way->at[STEP_ABORT])
-		jsonw_uint(json, "victim", way->victim);
+		jsonw_uint(json, "victim_thread", way->victim);
 	jsonw_uint(json, "repeats", way->repeats);
 	if (way->at[STEP_SEA]) {
 		jsonw_bool(json, "recorded", way->sea & RAS_SEA_RECORDED);
