@@ -99,8 +99,11 @@ enum fl_ras_stage {
 	RAS_RETRY = 18, /* ... has the guest repeat the access. aux: GPA */
 	RAS_RECORD = 19, /* ... has written the CPER. value: sequence number; aux: GPA */
 	RAS_SEA = 20, /* ... has raised the abort. aux: GPA; result: bit set RAS_SEA_* */
-	RAS_ENTRY =
-		21, /* KVM enters that vCPU again. value: registers that QEMU got or set; aux: its ioctls */
+	/*
+	 * KVM enters that vCPU again. value: registers that QEMU got or set since its handler began;
+	 * aux: all its ioctls on the vCPU; result: 1: they were counted
+	 */
+	RAS_ENTRY = 21,
 	/* in the guest */
 	RAS_ABORT = 32, /* do_sea() begins. value: FAR; aux: ESR */
 	RAS_CLAIM = 33, /* apei_claim_sea() begins */

@@ -20,11 +20,6 @@
 #define EEXIST 17
 #define KVM_GET_ONE_REG 0x4010aeab /* the same on all architectures with it */
 #define KVM_SET_ONE_REG 0x4010aeac
-#ifdef __TARGET_ARCH_arm64
-#define NR_IOCTL 29
-#else
-#define NR_IOCTL 16
-#endif
 #define SEND_SIG_LAST 2 /* up to it, the pointer is no pointer: SEND_SIG_NOINFO, SEND_SIG_PRIV */
 
 char LICENSE[] SEC("license") = "GPL";
@@ -119,24 +114,32 @@ struct {
 	__type(value, struct asked);
 } asked SEC(".maps");
 
+bool counting; /* ras_ioctl is attached */
 __u64 awaited; /* threads in there; a hint that spares the look-up at each entry and system call */
 
 /* The guest's virtual counter is the host's minus this. */
 __u64 voffset;
-__u64 voffset_vcpus; /* entries into KVM_RUN that it was read at */
+__u64 voffset_begun,
+	voffset_reads; /* entries into KVM_RUN that it was read at; reads: it is written */
 __u64 voffset_changes;
 
 SEC("fentry/kvm_arch_vcpu_ioctl_run")
 int BPF_PROG(ras_voffset, struct kvm_vcpu *vcpu)
 {
-	__u64 now;
+	__u64 reads, now;
 
-	if (!ras_wanted())
+	/* Linux 6.4; not on other architectures */
+	if (!ras_wanted() || !bpf_core_field_exists(vcpu->kvm->arch.timer_data.voffset))
 		return 0;
 	now = vcpu->kvm->arch.timer_data.voffset;
-	if (voffset_vcpus++ && now != voffset)
-		voffset_changes++;
-	voffset = now;
+	reads = __sync_fetch_and_add(&voffset_begun, 1);
+	if (voffset != now) {
+		/* The first ones may come at once; they bring the same. */
+		if (reads && voffset)
+			__sync_fetch_and_add(&voffset_changes, 1);
+		voffset = now;
+	}
+	__sync_fetch_and_add(&voffset_reads, 1);
 	return 0;
 }
 
@@ -154,28 +157,27 @@ int BPF_KPROBE(ras_handler, void *cpu, int code, void *address)
 	if (!ras_wanted())
 		return 0;
 	ras_emit(&event);
+	/* Counting starts anew for one that was never entered. */
 	err = bpf_map_update_elem(&asked, &tid, &none, BPF_NOEXIST);
 	if (!err)
 		__sync_fetch_and_add(&awaited, 1);
-	else if (err != -EEXIST)
+	else if (err != -EEXIST || bpf_map_update_elem(&asked, &tid, &none, BPF_EXIST))
 		ras_lost(RAS_LOSS_THREADS);
 	return 0;
 }
 
-/* regs, id */
-SEC("raw_tp/sys_enter")
-int ras_ioctl(struct bpf_raw_tracepoint_args *ctx)
+SEC("fentry/kvm_vcpu_ioctl")
+int BPF_PROG(ras_ioctl, void *filp, unsigned int request)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
 	struct asked *of_it;
-	__u64 request;
+	__u32 tid;
 
-	if (!awaited || ctx->args[1] != NR_IOCTL)
+	if (!awaited)
 		return 0;
+	tid = bpf_get_current_pid_tgid();
 	of_it = bpf_map_lookup_elem(&asked, &tid);
 	if (!of_it)
 		return 0;
-	request = PT_REGS_PARM2_CORE_SYSCALL((struct pt_regs *)ctx->args[0]);
 	of_it->ioctls++;
 	if (request == KVM_GET_ONE_REG || request == KVM_SET_ONE_REG)
 		of_it->registers++;
@@ -235,16 +237,18 @@ SEC("raw_tp/kvm_entry")
 int ras_entry(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct fl_ras_event event = { .stage = RAS_ENTRY };
-	__u32 tid = bpf_get_current_pid_tgid();
 	struct asked *of_it;
+	__u32 tid;
 
 	if (!awaited)
 		return 0;
+	tid = bpf_get_current_pid_tgid();
 	of_it = bpf_map_lookup_elem(&asked, &tid);
 	if (!of_it)
 		return 0;
 	event.value = of_it->registers;
 	event.aux = of_it->ioctls;
+	event.result = counting;
 	bpf_map_delete_elem(&asked, &tid);
 	__sync_fetch_and_add(&awaited, -1);
 	ras_emit(&event);
@@ -253,7 +257,7 @@ int ras_entry(struct bpf_raw_tracepoint_args *ctx)
 
 /* ---- an arm64 guest ---- */
 
-/* Whether this CPU is in apei_claim_sea(), where the register that is written is the acknowledgement. */
+/* Whether this CPU is in ghes_notify_sea(), in NMI context: what apei_write() writes there is the acknowledgement. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -292,10 +296,7 @@ SEC("fentry/apei_claim_sea")
 int BPF_PROG(ras_claim)
 {
 	struct fl_ras_event event = { .stage = RAS_CLAIM };
-	__u64 *in = claim();
 
-	if (in)
-		*in = 1;
 	if (armed)
 		ras_emit(&event);
 	return 0;
@@ -305,12 +306,29 @@ SEC("fexit/apei_claim_sea")
 int BPF_PROG(ras_claim_end, void *regs, int ret)
 {
 	struct fl_ras_event event = { .stage = RAS_CLAIM_END, .result = ret };
+
+	if (armed)
+		ras_emit(&event);
+	return 0;
+}
+
+SEC("fentry/ghes_notify_sea")
+int BPF_PROG(ras_notified)
+{
+	__u64 *in = claim();
+
+	if (in)
+		*in = 1;
+	return 0;
+}
+
+SEC("fexit/ghes_notify_sea")
+int BPF_PROG(ras_notified_end)
+{
 	__u64 *in = claim();
 
 	if (in)
 		*in = 0;
-	if (armed)
-		ras_emit(&event);
 	return 0;
 }
 

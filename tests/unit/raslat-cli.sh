@@ -97,7 +97,18 @@ grep -q 'cut off after section' "$tmp/err" || fail "a recording that is cut off:
 grep -q 'host: .* losses are not known' "$tmp/out" || fail "a recording that is cut off has a loss count"
 printf x | dd of="$tmp/cut.flr" bs=1 seek=1200 conv=notrunc status=none
 expect 1 "is spoilt: its checksum is wrong" "$tool" host -r "$tmp/cut.flr"
-"$tool" merge "$host" "$guest" 2>/dev/null | head -1 >/dev/null || fail "| head -1"
+# A reader that has gone already.
+code=0
+{ sleep 0.5; "$tool" merge "$host" "$guest" 2>"$tmp/err" || code=$?; echo $code >"$tmp/out"; } | :
+[[ $(cat "$tmp/out") == 0 && ! -s $tmp/err ]] || fail "| head -1"
+cp "$host" "$tmp/more.flr"
+echo more >>"$tmp/more.flr"
+expect 1 "there is something after its end" "$tool" host -r "$tmp/more.flr"
+cp "$host" "$tmp/unfinished.flr"
+# The flags are at 16: all ones until everything is written.
+printf '\377\377\377\377' | dd of="$tmp/unfinished.flr" bs=1 seek=16 conv=notrunc status=none
+"$tool" host -r "$tmp/unfinished.flr" >"$tmp/out" 2>"$tmp/err" || fail "an unfinished recording: exit $?"
+grep -q 'not marked as finished' "$tmp/err" || fail "an unfinished recording: nobody says so"
 # shellcheck disable=SC2016 # the other shell's
 expect 1 "stdout: No space left on device" bash -c 'exec "$0" merge "$1" "$2" >/dev/full' "$tool" "$host" "$guest"
 say "cut off, spoilt, | head -1, a full disk"

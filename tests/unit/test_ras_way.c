@@ -23,7 +23,9 @@
 
 static struct ras_log new_log(enum ras_side side)
 {
-	struct ras_log log = { .origin = { .side = side, .counter_hz = HZ } };
+	struct ras_log log = {
+		.origin = { .side = side, .pid = 99, .counter_hz = HZ, .page_size = 4096 },
+	};
 
 	for (uint64_t ns = 0; ns <= 100 * MS; ns += 50 * MS) {
 		struct flr_ras_anchor anchor = { .error_ns = 100 };
@@ -75,7 +77,7 @@ static void record(struct ras_log *host, uint64_t ms, uint64_t n, uint32_t vcpu,
 	event(host, ms, RAS_RECORD, vcpu, sequence, 0x40000000 + (n << 12), 0, 0);
 	event(host, ms, RAS_SEA, vcpu, 0, 0x40000000 + (n << 12), 0,
 	      RAS_SEA_RECORDED | RAS_SEA_BY_KVM);
-	event(host, ms + 1, RAS_ENTRY, vcpu, 3, 4, 0, 0);
+	event(host, ms + 1, RAS_ENTRY, vcpu, 3, 4, 0, 1);
 }
 
 static void claim(struct ras_log *guest, uint64_t ms, uint32_t victim)
@@ -124,7 +126,8 @@ static void one_way(void **state)
 	ways = join(&host, &guest);
 	assert_int_equal(ways.n, 1);
 	assert_int_equal(ways.strays, 0);
-	assert_int_equal(ways.clock_error_ns, 200);
+	/* both anchors' 100 ns, each rounded up */
+	assert_in_range(ways.clock_error_ns, 200, 204);
 	assert_int_equal(ways.all[0].gpa, 0x40001000);
 	assert_int_equal(ways.all[0].pfn, 0x701);
 	assert_int_equal(ways.all[0].sequence, 1);
@@ -151,7 +154,7 @@ static void two_vcpus(void **state)
 	record(&host, 10, 1, 101, 1);
 	fault(&host, 11, 2, 102);
 	event(&host, 11, RAS_RETRY, 102, 0, 0x40002000, 0, 0);
-	event(&host, 11, RAS_ENTRY, 102, 77, 78, 0, 0);
+	event(&host, 11, RAS_ENTRY, 102, 77, 78, 0, 1);
 	fault(&host, 12, 2, 102);
 	event(&host, 12, RAS_RETRY, 102, 0, 0x40002000, 0, 0);
 	fault(&host, 15, 2, 102);
@@ -187,7 +190,7 @@ static void stock(void **state)
 		poison(&host, ms + 10, n);
 		event(&host, ms + 20, RAS_SIGNAL, 101, 0xaa000 + (n << 12), AR, 101, 0);
 		event(&host, ms + 20, RAS_HANDLER, 101, 0xaa000 + (n << 12), AR, 0, 0);
-		event(&host, ms + 22, RAS_ENTRY, 101, 400, 405, 0, 0);
+		event(&host, ms + 22, RAS_ENTRY, 101, 400, 405, 0, 1);
 		claim(&guest, ms + 24, 300 + n);
 		recover(&guest, ms + 27, n, 300 + n, 300 + n);
 	}
@@ -225,6 +228,29 @@ static void missing(void **state)
 	ras_ways_fini(&ways);
 }
 
+/* An anchor that is known badly, and moments far from any, make the error larger. */
+static void clock_error(void **state)
+{
+	struct ras_log host = new_log(SIDE_HOST);
+	uint64_t error, at = host.anchors[1].ns + 10 * MS;
+
+	assert_int_equal(ras_log_counter(&host, at, &error), at / 16);
+	assert_in_range(error, 100, 102);
+	host.anchors[2].error_ns = 5000;
+	ras_log_counter(&host, at, &error);
+	assert_in_range(error, 5000, 5002);
+	/* 500 ppm of 10 s */
+	at = host.anchors[2].ns + 10000 * MS;
+	ras_log_counter(&host, at, &error);
+	assert_in_range(error, 5005000, 5005002);
+	/* the last stretch runs 1000 ppm faster: a quarter of that of 50 ms */
+	host.anchors[2].error_ns = 100;
+	host.anchors[2].counter += 50 * MS / 16 / 1000;
+	ras_log_counter(&host, host.anchors[0].ns + 10 * MS, &error);
+	assert_in_range(error, 12500, 12700);
+	ras_log_fini(&host);
+}
+
 /* The record is written before the access: no clock is that wrong. */
 static void disordered(void **state)
 {
@@ -245,12 +271,16 @@ static void no_clock(void **state)
 	struct ras_ways ways;
 	const char *why;
 
+	host.origin.pid = 0;
+	assert_int_equal(ras_ways_join(&host, &guest, &ways, &why), -ENODATA);
+	assert_non_null(strstr(why, "without -p"));
+	host.origin.pid = 99;
 	host.anchors[2].voffset_changes = 1;
 	assert_int_equal(ras_ways_join(&host, &guest, &ways, &why), -ENODATA);
 	assert_non_null(strstr(why, "changed"));
 	host.anchors[2].voffset_changes = host.anchors[2].voffset_reads = 0;
 	assert_int_equal(ras_ways_join(&host, &guest, &ways, &why), -ENODATA);
-	assert_non_null(strstr(why, "-p"));
+	assert_non_null(strstr(why, "while the guest runs"));
 	guest.origin.counter_hz = 1;
 	assert_int_equal(ras_ways_join(&host, &guest, &ways, &why), -ENODATA);
 	assert_non_null(strstr(why, "counter in common"));
@@ -270,7 +300,10 @@ static void put(struct flr_writer *writer, enum flr_type type, const void *data,
 static void cut(void **state)
 {
 	struct ras_log host = new_log(SIDE_HOST), log;
-	struct flr_ras_end end = { .events = 3, .losses = { 1, 2, 3 } };
+	const struct {
+		struct flr_ras_end head;
+		uint64_t losses[RAS_LOSS_MAX];
+	} end = { { .events = 4, .n_losses = RAS_LOSS_MAX }, { 1, 2, 3 } };
 	struct flr_writer writer;
 	char path[64], why[FLR_WHY];
 	int fd = tempfile("", path), whole = 0;
@@ -312,9 +345,10 @@ static void cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_way), cmocka_unit_test(two_vcpus),	 cmocka_unit_test(missing),
-		cmocka_unit_test(stock),   cmocka_unit_test(disordered), cmocka_unit_test(no_clock),
-		cmocka_unit_test(cut),
+		cmocka_unit_test(one_way),     cmocka_unit_test(two_vcpus),
+		cmocka_unit_test(missing),     cmocka_unit_test(stock),
+		cmocka_unit_test(clock_error), cmocka_unit_test(disordered),
+		cmocka_unit_test(no_clock),    cmocka_unit_test(cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

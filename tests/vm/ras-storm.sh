@@ -91,6 +91,8 @@ patched() {
 	[[ $(grep '^ras_record ' "$dir/trace" | grep -o 'guest address 0x[0-9a-f]*' | sort -u | wc -l) == "$count" ]] ||
 		fail "not each page has a record of its own"
 	[[ $(l2 hmp info status) == "VM status: running" ]] || fail "QEMU does not run the guest"
+	[[ $(grep '"MEMORY_FAILURE"' "$dir/events" | grep '"action": "inject"' | grep '"recipient": "guest"' |
+		grep -c '"guest-address": ') == "$records" ]] || fail "not $records events MEMORY_FAILURE: $(tail -2 "$dir/events")"
 	l2 stop
 	ok "QEMU: $records records, $(events ras_retry) repeated accesses, none without a record"
 }

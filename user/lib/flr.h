@@ -164,14 +164,15 @@ struct flr_ras_origin {
 	__u32 flags;
 	__u32 side; /* enum ras_side of raslat: 0 host, 1 guest */
 	__u32 pid; /* of the only QEMU that was looked at; 0: all */
-	__u32 pad;
+	__u32 page_size; /* of this kernel, bytes */
+	__u64 start_ns, start_real_ns; /* CLOCK_MONOTONIC and CLOCK_REALTIME, at the same moment */
 	__u64 counter_hz; /* of the anchors' counter; 0: the machine has none that is known */
 	char tool[32];
 	char release[72], machine[24]; /* uname(2) */
 	char platform[192];
-	char missing[512]; /* hooks that are not there, a line each with the reason */
+	char missing[1024]; /* hooks that are not there, a line each with the reason; each ends in \n */
 };
-_Static_assert(sizeof(struct flr_ras_origin) == 856, "flr_ras_origin is ABI");
+_Static_assert(sizeof(struct flr_ras_origin) == 1384, "flr_ras_origin is ABI");
 
 /* The same moment by two clocks. */
 struct flr_ras_anchor {
@@ -185,8 +186,8 @@ _Static_assert(sizeof(struct flr_ras_anchor) == 48, "flr_ras_anchor is ABI");
 
 struct flr_ras_end {
 	__u64 events;
-	__u64 losses[RAS_LOSS_MAX]; /* by enum fl_ras_loss */
+	__u64 n_losses; /* u64 ..., by enum fl_ras_loss, follow */
 };
-_Static_assert(sizeof(struct flr_ras_end) == 32, "flr_ras_end is ABI");
+_Static_assert(sizeof(struct flr_ras_end) == 16, "flr_ras_end is ABI");
 
 #endif

@@ -7,6 +7,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "quiesce.h"
 #include "ras.skel.h"
 #include "raslat/session.h"
 #include "util.h"
@@ -27,7 +28,7 @@ static const struct hook {
 	{ "ras_signal", BOTH, TRACEPOINT, "signal_generate" },
 	{ "ras_voffset", SIDE_HOST, FUNCTION, "kvm_arch_vcpu_ioctl_run" },
 	{ "ras_entry", SIDE_HOST, TRACEPOINT, "kvm_entry" },
-	{ "ras_ioctl", SIDE_HOST, TRACEPOINT, "sys_enter" },
+	{ "ras_ioctl", SIDE_HOST, FUNCTION, "kvm_vcpu_ioctl" },
 	{ "ras_handler", SIDE_HOST, SYMBOL, "kvm_on_sigbus_vcpu" },
 	{ "ras_sigbus", SIDE_HOST, PROBE, "ras_sigbus" },
 	{ "ras_retry", SIDE_HOST, PROBE, "ras_retry" },
@@ -37,6 +38,8 @@ static const struct hook {
 	{ "ras_abort_end", SIDE_GUEST, FUNCTION, "do_sea" },
 	{ "ras_claim", SIDE_GUEST, FUNCTION, "apei_claim_sea" },
 	{ "ras_claim_end", SIDE_GUEST, FUNCTION, "apei_claim_sea" },
+	{ "ras_notified", SIDE_GUEST, FUNCTION, "ghes_notify_sea" },
+	{ "ras_notified_end", SIDE_GUEST, FUNCTION, "ghes_notify_sea" },
 	{ "ras_ack", SIDE_GUEST, FUNCTION, "apei_write" },
 	{ "ras_queue", SIDE_GUEST, FUNCTION, "memory_failure_queue" },
 };
@@ -55,9 +58,13 @@ struct ras_session {
 
 static void miss(char *missing, size_t size, const struct hook *hook, const char *why)
 {
+	char line[128];
 	size_t n = strlen(missing);
 
-	snprintf(missing + n, size - n, "%s: %s\n", hook->program, why);
+	snprintf(line, sizeof(line), "%s: %s\n", hook->program, why);
+	/* whole lines only */
+	if (n + strlen(line) < size)
+		strcpy(missing + n, line);
 }
 
 /* "": it can be had, as far as can be told before it is attached. */
@@ -74,10 +81,10 @@ static const char *obstacle(const struct ras_session *session, const struct hook
 static int choose(struct ras_session *session, char *missing, size_t size)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	int loaded = 0;
+	int functions = 0;
 
 	if (!btf)
-		return -errno;
+		return -ENOTSUP;
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(session->skel->obj, hooks[i].program);
@@ -88,10 +95,10 @@ static int choose(struct ras_session *session, char *missing, size_t size)
 		bpf_program__set_autoload(program, session->loaded[i]);
 		if (*why)
 			miss(missing, size, &hooks[i], why);
-		loaded += session->loaded[i];
+		functions += session->loaded[i] && hooks[i].kind == FUNCTION;
 	}
 	btf__free(btf);
-	return loaded ? 0 : -ENOENT;
+	return functions ? 0 : -ENOTSUP;
 }
 
 static int on_sample(void *ctx, void *data, size_t size)
@@ -151,14 +158,15 @@ static struct bpf_link *attach(const struct ras_session *session, const struct h
 
 int ras_session__arm(struct ras_session *session, char *missing, size_t size)
 {
-	int attached = 0, err = -ENOENT;
+	int functions = 0, err;
 
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
 		if (!session->loaded[i])
 			continue;
 		session->links[i] = attach(session, &hooks[i]);
 		if (session->links[i]) {
-			attached++;
+			functions += hooks[i].kind == FUNCTION;
+			session->skel->bss->counting |= !strcmp(hooks[i].program, "ras_ioctl");
 			continue;
 		}
 		err = -errno;
@@ -166,8 +174,8 @@ int ras_session__arm(struct ras_session *session, char *missing, size_t size)
 		     err == -ENOENT && hooks[i].kind == PROBE ? "this QEMU has no such probe" :
 								strerror(-err));
 	}
-	if (!attached)
-		return err;
+	if (!functions)
+		return -ENOTSUP;
 	session->skel->bss->armed = true;
 	return 0;
 }
@@ -190,33 +198,38 @@ int ras_session__read(struct ras_session *session,
 
 void ras_session__voffset(const struct ras_session *session, struct flr_ras_anchor *anchor)
 {
+	/* the count first: what it counts is written by then */
+	anchor->voffset_reads =
+		__atomic_load_n(&session->skel->bss->voffset_reads, __ATOMIC_ACQUIRE);
 	anchor->voffset = session->skel->bss->voffset;
-	anchor->voffset_reads = session->skel->bss->voffset_vcpus;
 	anchor->voffset_changes = session->skel->bss->voffset_changes;
 }
 
-void ras_session__disarm(struct ras_session *session)
+int ras_session__disarm(struct ras_session *session)
 {
 	session->skel->bss->armed = false;
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
 		bpf_link__destroy(session->links[i]);
 		session->links[i] = NULL;
 	}
+	return quiesce();
 }
 
-static uint64_t recursion_misses(const struct ras_session *session, const struct hook *hook)
+static int add_recursion_misses(const struct ras_session *session, const struct hook *hook,
+				uint64_t *n)
 {
 	struct bpf_program *program =
 		bpf_object__find_program_by_name(session->skel->obj, hook->program);
 	struct bpf_prog_info info = {};
 	uint32_t size = sizeof(info);
 
-	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) ?
-		       0 :
-		       info.recursion_misses;
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		return -errno;
+	*n += info.recursion_misses;
+	return 0;
 }
 
-int ras_session__losses(const struct ras_session *session, __u64 ret_losses[RAS_LOSS_MAX])
+int ras_session__losses(const struct ras_session *session, uint64_t ret_losses[RAS_LOSS_MAX])
 {
 	int fd = bpf_map__fd(session->skel->maps.losses), cpus = libbpf_num_possible_cpus();
 	cleanup_free uint64_t *values = cpus < 0 ? NULL : calloc(cpus, sizeof(*values));
@@ -230,9 +243,14 @@ int ras_session__losses(const struct ras_session *session, __u64 ret_losses[RAS_
 		for (int cpu = 0; cpu < cpus; cpu++)
 			ret_losses[i] += values[cpu];
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
-		if (session->loaded[i])
-			ret_losses[RAS_LOSS_NESTED] += recursion_misses(session, &hooks[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		int err = session->loaded[i] ? add_recursion_misses(session, &hooks[i],
+								    &ret_losses[RAS_LOSS_NESTED]) :
+					       0;
+
+		if (err)
+			return err;
+	}
 	return 0;
 }
 

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
@@ -28,7 +30,7 @@ struct recorder {
 	struct flr_writer writer;
 	struct ras_log log; /* of -w: those since the last section */
 	struct ras_printer printer;
-	struct flr_ras_end end;
+	struct ras_end end;
 };
 
 static int libbpf_verbose(enum libbpf_print_level level, const char *format, va_list args)
@@ -38,13 +40,18 @@ static int libbpf_verbose(enum libbpf_print_level level, const char *format, va_
 
 static void fill_origin(const struct raslat_options *options, struct flr_ras_origin *origin)
 {
+	struct timespec now;
 	struct utsname uts;
 	char platform[sizeof(origin->platform)];
 
 	uname(&uts);
 	origin->side = options->verb == VERB_GUEST ? SIDE_GUEST : SIDE_HOST;
 	origin->pid = options->pid;
+	origin->page_size = sysconf(_SC_PAGESIZE);
 	origin->counter_hz = counter_hz();
+	origin->start_ns = waiter_now_ns();
+	clock_gettime(CLOCK_REALTIME, &now);
+	origin->start_real_ns = now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 	if (platform_print(platform, sizeof(platform)))
 		origin->flags |= FLR_RAS_EMULATED;
 	flr_copy(origin->tool, sizeof(origin->tool), TOOL " " FAULTLINE_VERSION);
@@ -68,6 +75,21 @@ static int check_pid(uint32_t pid)
 	return EXIT_NO_SUCH;
 }
 
+static int no_session(const char *what, int err)
+{
+	if (err == -EPERM)
+		return raslat_fail(
+			EXIT_LACKING, what, err,
+			"run it as root, outside a container, on a kernel that can attach to "
+			"functions (CONFIG_FUNCTION_TRACER); -v shows libbpf's reasons");
+	if (err == -ENOTSUP)
+		return raslat_fail(
+			EXIT_LACKING, what, 0,
+			"this kernel has no BTF, or cannot attach to any of the functions that it "
+			"takes (CONFIG_DEBUG_INFO_BTF, CONFIG_MEMORY_FAILURE)");
+	return raslat_fail(EXIT_RUNTIME, what, err, "-v shows libbpf's reasons");
+}
+
 static int open_session(struct recorder *r)
 {
 	struct flr_ras_origin *origin = &r->log.origin;
@@ -76,17 +98,11 @@ static int open_session(struct recorder *r)
 	libbpf_set_print(r->options->verbose ? libbpf_verbose : NULL);
 	err = ras_session__open(origin->side, r->options->pid, origin->missing,
 				sizeof(origin->missing), &r->session);
-	if (err == -EPERM)
-		return raslat_fail(
-			EXIT_LACKING, "cannot load the BPF programs", err,
-			"run it as root, outside a container; -v shows libbpf's reasons");
 	if (err)
-		return raslat_fail(EXIT_RUNTIME, "cannot load the BPF programs", err,
-				   "-v shows libbpf's reasons");
+		return no_session("cannot load the BPF programs", err);
 	err = ras_session__arm(r->session, origin->missing, sizeof(origin->missing));
 	if (err)
-		return raslat_fail(EXIT_RUNTIME, "cannot attach the BPF programs", err,
-				   "-v shows libbpf's reasons");
+		return no_session("cannot attach the BPF programs", err);
 	return EXIT_FINE;
 }
 
@@ -104,6 +120,16 @@ static int write_anchor(struct recorder *r)
 
 	ras_session__voffset(r->session, &anchor);
 	return write_one(r, FLR_RAS_ANCHOR, &anchor, sizeof(anchor));
+}
+
+static int write_end(struct recorder *r)
+{
+	struct flr_ras_end end = { .events = r->end.events, .n_losses = RAS_LOSS_MAX };
+	struct flr_draft draft = flr_draft_new();
+
+	flr_add(&draft, &end, sizeof(end));
+	flr_add(&draft, r->end.losses, sizeof(r->end.losses));
+	return flr_write(&r->writer, &draft, FLR_RAS_END);
 }
 
 static int open_file(struct recorder *r)
@@ -171,13 +197,13 @@ static int finish(struct recorder *r)
 {
 	int err;
 
-	ras_session__disarm(r->session);
-	err = take(r);
+	err = ras_session__disarm(r->session);
+	err = err ? err : take(r);
 	err = err ? err : ras_session__losses(r->session, r->end.losses);
 	if (err || !r->options->write)
 		return err;
 	err = write_anchor(r);
-	err = err ? err : write_one(r, FLR_RAS_END, &r->end, sizeof(r->end));
+	err = err ? err : write_end(r);
 	err = err ? err : flr_finish(&r->writer);
 	return err ? err : output_close(&r->output);
 }
@@ -197,9 +223,9 @@ static int run(struct recorder *r)
 		fprintf(stderr, TOOL ": ready\n");
 		err = watch(r);
 	}
+	err = err ? err : finish(r);
 	if (err == -EPIPE)
 		return EXIT_FINE;
-	err = err ? err : finish(r);
 	if (err)
 		return raslat_fail(EXIT_RUNTIME, r->options->write ? r->options->write : "stdout",
 				   err,

@@ -108,10 +108,31 @@ static int take_origin(struct ras_log *log, struct flr_payload *payload, char *w
 
 	if (!flr_get(payload, o, sizeof(*o)) || payload->left)
 		return bad(payload, why, "another size than an origin has");
+	if (o->page_size < 4096 || o->page_size & (o->page_size - 1))
+		return bad(payload, why, "a page size that is none");
+	if (*o->missing && o->missing[strnlen(o->missing, sizeof(o->missing)) - 1] != '\n')
+		return bad(payload, why, "its list of missing hooks has no end");
 	if (o->side > SIDE_GUEST || !is_text(o->tool, sizeof(o->tool)) ||
 	    !is_text(o->release, sizeof(o->release)) || !is_text(o->machine, sizeof(o->machine)) ||
 	    !is_text(o->platform, sizeof(o->platform)) || !is_text(o->missing, sizeof(o->missing)))
 		return bad(payload, why, "not an origin");
+	return 0;
+}
+
+static int take_end(struct ras_log *log, struct flr_payload *payload, char *why)
+{
+	struct flr_ras_end end;
+
+	if (!flr_get(payload, &end, sizeof(end)) || payload->left != end.n_losses * sizeof(__u64))
+		return bad(payload, why, "another size than an end has");
+	if (end.n_losses > RAS_LOSS_MAX) {
+		snprintf(why, FLR_WHY,
+			 "it has a kind of loss that this tool does not know; use a newer one");
+		return -EPROTONOSUPPORT;
+	}
+	log->end.events = end.events;
+	flr_get(payload, log->end.losses, end.n_losses * sizeof(__u64));
+	log->ended = true;
 	return 0;
 }
 
@@ -123,8 +144,6 @@ static int take_section(struct ras_log *log, struct flr_payload *payload, char *
 
 	if (!payload->number != (payload->type == FLR_RAS_ORIGIN))
 		return bad(payload, why, "the origin is not first, or not alone");
-	if (log->ended)
-		return bad(payload, why, "it comes after the end");
 	switch (payload->type) {
 	case FLR_RAS_ORIGIN:
 		return take_origin(log, payload, why);
@@ -135,21 +154,34 @@ static int take_section(struct ras_log *log, struct flr_payload *payload, char *
 	case FLR_RAS_ANCHOR:
 		if (!flr_get(payload, &anchor, sizeof(anchor)))
 			return bad(payload, why, "another size than an anchor has");
-		if (log->n_anchors && log->anchors[log->n_anchors - 1].ns >= anchor.ns)
+		if (log->n_anchors && (log->anchors[log->n_anchors - 1].ns >= anchor.ns ||
+				       log->anchors[log->n_anchors - 1].counter > anchor.counter))
 			return bad(payload, why, "an anchor that is not later than the last");
 		err = ras_log_anchor(log, &anchor);
 		break;
 	case FLR_RAS_END:
-		if (!flr_get(payload, &log->end, sizeof(log->end)))
-			return bad(payload, why, "another size than an end has");
-		log->ended = true;
-		break;
+		return take_end(log, payload, why);
 	default:
 		return bad(payload, why, "not a section of raslat's");
 	}
 	if (err)
 		snprintf(why, FLR_WHY, "no memory for section %u", payload->number);
 	return err ? err : payload->left ? bad(payload, why, "too long") : 0;
+}
+
+/* After the end: nothing may come, and the head has to agree. */
+static int check_end(struct flr_reader *reader, char *why)
+{
+	if (fgetc(reader->file) != EOF) {
+		snprintf(why, FLR_WHY, "there is something after its end");
+		return -EBADMSG;
+	}
+	if (!reader->finished) {
+		snprintf(why, FLR_WHY, "not marked as finished");
+		return -ENODATA;
+	}
+	*why = '\0';
+	return 0;
 }
 
 int ras_log_read(FILE *file, struct ras_log *ret_log, char *why)
@@ -166,10 +198,12 @@ int ras_log_read(FILE *file, struct ras_log *ret_log, char *why)
 		err = take_section(&log, &payload, why);
 		flr_payload_fini(&payload);
 	}
-	if (err == -ENODATA && reader.sections)
+	err = err ? err : check_end(&reader, why);
+	/* What is whole is in the log. */
+	if (err == -ENODATA && reader.sections) {
+		log.ended = false;
 		err = 0;
-	else if (!err)
-		*why = '\0';
+	}
 	if (err) {
 		ras_log_fini(&log);
 		return err;
@@ -178,47 +212,76 @@ int ras_log_read(FILE *file, struct ras_log *ret_log, char *why)
 	return 0;
 }
 
-/*
- * The line through the two anchors around the moment, or through the first and the last if it is
- * outside; one anchor alone: with the counter's own rate.
- */
-static void line(const struct ras_log *log, uint64_t at, bool by_counter,
-		 const struct flr_ras_anchor **ret_from, double *ret_ns_per_tick)
+/* ---- the clocks ---- */
+
+#define SLEW_PPM 500 /* the most that adjtime(2) and NTP make of it */
+
+static double max_of(double a, double b)
 {
-	const struct flr_ras_anchor *from = log->anchors, *to = from + log->n_anchors - 1;
+	return a > b ? a : b;
+}
 
-	for (size_t i = 0; i + 1 < log->n_anchors; i++) {
-		const struct flr_ras_anchor *a = &log->anchors[i];
+/* Nanoseconds a tick between this anchor and the next; of the counter itself if they tell nothing. */
+static double rate(const struct ras_log *log, size_t i)
+{
+	const struct flr_ras_anchor *a = &log->anchors[i];
 
-		if (at >= (by_counter ? a[0].counter : a[0].ns) &&
-		    at < (by_counter ? a[1].counter : a[1].ns)) {
-			from = a;
-			to = a + 1;
-			break;
-		}
-	}
-	*ret_from = from;
-	*ret_ns_per_tick = to->counter > from->counter ?
-				   (double)(to->ns - from->ns) / (to->counter - from->counter) :
-				   (double)NSEC_PER_SEC / log->origin.counter_hz;
+	if (i + 1 < log->n_anchors && a[1].counter > a[0].counter)
+		return (double)(a[1].ns - a[0].ns) / (double)(a[1].counter - a[0].counter);
+	return (double)NSEC_PER_SEC / (double)log->origin.counter_hz;
+}
+
+/* The last anchor before the moment; the first if there is none. */
+static size_t anchor_before(const struct ras_log *log, uint64_t at, bool by_counter)
+{
+	size_t i = 0;
+
+	while (i + 1 < log->n_anchors &&
+	       (by_counter ? log->anchors[i + 1].counter : log->anchors[i + 1].ns) <= at)
+		i++;
+	return i;
+}
+
+/*
+ * How far off a moment may be that is so many nanoseconds after anchor i. Between two anchors the rate may
+ * have changed half-way, from that of the stretch before to that of the stretch after.
+ */
+static double error_at(const struct ras_log *log, size_t i, double since_ns)
+{
+	const struct flr_ras_anchor *a = &log->anchors[i];
+	double error = (double)a->error_ns, here, differ = 0;
+
+	if (i + 1 == log->n_anchors || since_ns < 0)
+		return error + (since_ns < 0 ? -since_ns : since_ns) * SLEW_PPM / 1e6;
+	here = rate(log, i);
+	if (i)
+		differ = max_of(differ, __builtin_fabs(rate(log, i - 1) / here - 1));
+	if (i + 2 < log->n_anchors)
+		differ = max_of(differ, __builtin_fabs(rate(log, i + 1) / here - 1));
+	return max_of(error, (double)a[1].error_ns) + differ * (double)(a[1].ns - a[0].ns) / 4;
+}
+
+static uint64_t saturate(double value)
+{
+	return value < 0 ? 0 : value < 1e18 ? (uint64_t)value : (uint64_t)1e18;
 }
 
 uint64_t ras_log_counter(const struct ras_log *log, uint64_t ns, uint64_t *ret_error_ns)
 {
-	const struct flr_ras_anchor *from;
-	double rate;
+	size_t i = anchor_before(log, ns, false);
+	const struct flr_ras_anchor *a = &log->anchors[i];
+	double since = (double)ns - (double)a->ns;
 
-	line(log, ns, false, &from, &rate);
-	*ret_error_ns = from->error_ns;
-	return from->counter + (int64_t)((double)(int64_t)(ns - from->ns) / rate);
+	*ret_error_ns = saturate(error_at(log, i, since) + 1);
+	return saturate((double)a->counter + since / rate(log, i));
 }
 
 uint64_t ras_log_ns(const struct ras_log *log, uint64_t counter, uint64_t *ret_error_ns)
 {
-	const struct flr_ras_anchor *from;
-	double rate;
+	size_t i = anchor_before(log, counter, true);
+	const struct flr_ras_anchor *a = &log->anchors[i];
+	double since = ((double)counter - (double)a->counter) * rate(log, i);
 
-	line(log, counter, true, &from, &rate);
-	*ret_error_ns = from->error_ns;
-	return from->ns + (int64_t)((double)(int64_t)(counter - from->counter) * rate);
+	*ret_error_ns = saturate(error_at(log, i, since) + 1);
+	return saturate((double)a->ns + since);
 }

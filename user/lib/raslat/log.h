@@ -12,6 +12,11 @@
 
 enum ras_side { SIDE_HOST, SIDE_GUEST };
 
+struct ras_end {
+	uint64_t events;
+	uint64_t losses[RAS_LOSS_MAX]; /* by enum fl_ras_loss */
+};
+
 struct ras_log {
 	struct flr_ras_origin origin;
 	struct fl_ras_event *events; /* as they came */
@@ -19,7 +24,7 @@ struct ras_log {
 	struct flr_ras_anchor *anchors; /* in the order of their times; at least one in a whole log */
 	size_t n_anchors, room_anchors;
 	bool ended; /* end is set */
-	struct flr_ras_end end;
+	struct ras_end end;
 };
 
 /* 0 or -ENOMEM. */
@@ -42,7 +47,11 @@ const char *ras_stage_name(enum fl_ras_stage stage);
 const char *ras_loss_name(enum fl_ras_loss loss);
 const char *ras_loss_remedy(enum fl_ras_loss loss);
 
-/* A moment of that log's CLOCK_MONOTONIC by its counter, and *ret_error_ns, how far off that may be. */
+/*
+ * A moment of that log's CLOCK_MONOTONIC by its counter, and *ret_error_ns, how far off that may be: as the
+ * anchors around it are, and by how much the two clocks' rates differ from one stretch between anchors to the
+ * next; outside of all anchors, 500 ppm of the way (adjtime(2) slews no faster).
+ */
 uint64_t ras_log_counter(const struct ras_log *log, uint64_t ns, uint64_t *ret_error_ns);
 
 /* The other way. */

@@ -26,8 +26,8 @@ static const struct span {
 };
 
 struct figures {
-	size_t n; /* without the first */
-	double first, p50, p90, p99, max; /* ms; the first of all is cold, and apart */
+	size_t n; /* without the first error's */
+	double first, p50, p90, p99, max; /* ms; the first error is cold, and apart */
 	bool has_first;
 };
 
@@ -48,7 +48,9 @@ static double percentile(const double *sorted, size_t n, int percent)
 
 static bool has(const struct ras_way *way, const struct span *span)
 {
-	return way->at[span->from] && way->at[span->to] && !way->disordered;
+	/* A recovery that failed is not one that was quick. */
+	return way->at[span->from] && way->at[span->to] && !way->disordered &&
+	       !(span->to == STEP_ISOLATED && way->result);
 }
 
 static double span_ms(const struct ras_way *way, const struct span *span)
@@ -66,11 +68,11 @@ static int figure(const struct ras_ways *ways, const struct span *span, struct f
 	for (size_t i = 0; i < ways->n; i++) {
 		if (!has(&ways->all[i], span))
 			continue;
-		if (!f.has_first)
-			f.first = span_ms(&ways->all[i], span);
-		else
+		if (i)
 			values[f.n++] = span_ms(&ways->all[i], span);
-		f.has_first = true;
+		else
+			f.first = span_ms(&ways->all[i], span);
+		f.has_first |= !i;
 	}
 	if (f.n) {
 		qsort(values, f.n, sizeof(*values), by_size);
@@ -97,7 +99,11 @@ static void print_way(const struct ras_way *way, size_t number)
 {
 	uint64_t start = 0, before = 0;
 
-	printf("\nerror %zu: guest address %#" PRIx64, number, way->gpa);
+	printf("\nerror %zu: guest address ", number);
+	if (way->gpa)
+		printf("%#" PRIx64, way->gpa);
+	else
+		printf("not known");
 	if (way->at[STEP_POISON])
 		printf(", host frame %#" PRIx64, way->pfn);
 	if (way->at[STEP_RECORD])
@@ -124,10 +130,10 @@ static void print_way(const struct ras_way *way, size_t number)
 			printf("%s%s",
 			       way->sea & RAS_SEA_BY_KVM ? ", by KVM" : ", by writing registers",
 			       way->sea & RAS_SEA_RECORDED ? "" : ", WITHOUT A RECORD");
-		if (step == STEP_ENTRY)
+		if (step == STEP_ENTRY && way->counted)
 			printf(" (QEMU got or set %" PRIu64 " registers)", way->registers);
 		if (step == STEP_ISOLATED && way->result)
-			printf(": %s", strerror(-way->result));
+			printf(": it FAILED (%d)", way->result);
 		putchar('\n');
 		before = at;
 	}
@@ -152,7 +158,7 @@ static int registers(const struct ras_ways *ways, size_t *ret_n, uint64_t *ret_p
 	if (!values)
 		return -ENOMEM;
 	for (size_t i = 0; i < ways->n; i++)
-		if (ways->all[i].at[STEP_ENTRY])
+		if (ways->all[i].counted)
 			values[n++] = ways->all[i].registers;
 	qsort(values, n, sizeof(*values), by_number);
 	*ret_n = n;
@@ -228,6 +234,8 @@ static bool emulated(const struct ras_log *host, const struct ras_log *guest)
 static int print_text(const struct ras_log *host, const struct ras_log *guest,
 		      const struct ras_ways *ways)
 {
+	size_t failed = 0;
+
 	print_origin(host, "host");
 	print_origin(guest, "guest");
 	if (emulated(host, guest))
@@ -240,7 +248,10 @@ static int print_text(const struct ras_log *host, const struct ras_log *guest,
 	       ways->clock_error_ns / 1e3);
 	print_missed(host, "host");
 	print_missed(guest, "guest");
-	printf("%zu errors; %zu events belong to none of them\n", ways->n, ways->strays);
+	for (size_t i = 0; i < ways->n; i++)
+		failed += ways->all[i].at[STEP_ISOLATED] && ways->all[i].result;
+	printf("%zu errors; %zu events belong to none of them; memory_failure() of the guest failed %zu times\n",
+	       ways->n, ways->strays, failed);
 	return 0;
 }
 
@@ -249,7 +260,8 @@ static void json_way(struct jsonw *json, const struct ras_way *way, size_t numbe
 	jsonw_object(json, NULL);
 	jsonw_string(json, "type", "error");
 	jsonw_uint(json, "number", number);
-	jsonw_hex(json, "gpa", way->gpa);
+	if (way->gpa)
+		jsonw_hex(json, "gpa", way->gpa);
 	jsonw_hex(json, "hva", way->hva);
 	if (way->at[STEP_POISON])
 		jsonw_hex(json, "host_pfn", way->pfn);
@@ -263,7 +275,7 @@ static void json_way(struct jsonw *json, const struct ras_way *way, size_t numbe
 		jsonw_bool(json, "recorded", way->sea & RAS_SEA_RECORDED);
 		jsonw_bool(json, "by_kvm", way->sea & RAS_SEA_BY_KVM);
 	}
-	if (way->at[STEP_ENTRY]) {
+	if (way->counted) {
 		jsonw_uint(json, "registers", way->registers);
 		jsonw_uint(json, "ioctls", way->ioctls);
 	}

@@ -6,6 +6,15 @@
 #include "jsonw.h"
 #include "raslat/print.h"
 #include "raslat/raslat.h"
+#include "timestamp.h"
+
+static void timestamp_of(uint64_t real_ns, char time[TIMESTAMP_SIZE])
+{
+	const struct timespec ts = { .tv_sec = real_ns / 1000000000ULL,
+				     .tv_nsec = real_ns % 1000000000ULL };
+
+	timestamp_print(&ts, time);
+}
 
 static int flush(FILE *out)
 {
@@ -16,6 +25,7 @@ static int flush(FILE *out)
 int ras_print_origin(struct ras_printer *printer, const struct flr_ras_origin *o)
 {
 	struct jsonw json = { .out = printer->out };
+	char time[TIMESTAMP_SIZE];
 
 	if (!printer->json) {
 		fprintf(printer->out, "%s of a %s, %s %s; platform: %s\n", o->tool,
@@ -36,6 +46,9 @@ int ras_print_origin(struct ras_printer *printer, const struct flr_ras_origin *o
 	jsonw_string(&json, "machine", o->machine);
 	jsonw_string(&json, "platform", o->platform);
 	jsonw_bool(&json, "emulated", o->flags & FLR_RAS_EMULATED);
+	timestamp_of(o->start_real_ns, time);
+	jsonw_string(&json, "time", time);
+	jsonw_uint(&json, "ns", o->start_ns);
 	jsonw_string(&json, "missing", o->missing);
 	jsonw_object_end(&json);
 	jsonw_line_end(&json);
@@ -69,8 +82,11 @@ static void print_detail(FILE *out, const struct fl_ras_event *e)
 			e->result & RAS_SEA_BY_KVM ? ", by KVM" : ", by writing registers");
 		break;
 	case RAS_ENTRY:
-		fprintf(out, ": QEMU got or set %" PRIu64 " registers, %" PRIu64 " ioctls in all",
-			(uint64_t)e->value, (uint64_t)e->aux);
+		if (e->result)
+			fprintf(out,
+				": QEMU got or set %" PRIu64 " registers, %" PRIu64
+				" ioctls in all",
+				(uint64_t)e->value, (uint64_t)e->aux);
 		break;
 	case RAS_SIGBUS:
 	case RAS_RETRY:
@@ -128,7 +144,7 @@ int ras_print_event(struct ras_printer *printer, const struct fl_ras_event *e)
 	return flush(printer->out);
 }
 
-void ras_print_losses(FILE *out, const struct flr_ras_end *end)
+void ras_print_losses(FILE *out, const struct ras_end *end)
 {
 	uint64_t lost = 0;
 

@@ -20,6 +20,6 @@ int ras_print_origin(struct ras_printer *printer, const struct flr_ras_origin *o
 int ras_print_event(struct ras_printer *printer, const struct fl_ras_event *event);
 
 /* "raslat: 23 events, lost 0"; and what was lost, and what to do about it */
-void ras_print_losses(FILE *out, const struct flr_ras_end *end);
+void ras_print_losses(FILE *out, const struct ras_end *end);
 
 #endif

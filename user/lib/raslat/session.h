@@ -11,12 +11,12 @@ struct ras_session;
 
 /*
  * Loads what this kernel has hooks for. missing: a line for each that is not there, with the reason.
- * 0 or negative errno; -ENOENT: not one hook of that side is there.
+ * 0 or negative errno; -ENOTSUP: the kernel has no BTF, or not one function of that side.
  */
 int ras_session__open(enum ras_side side, uint32_t pid, char *missing, size_t size,
 		      struct ras_session **ret_session);
 
-/* Attaches, appending to missing as above; then arms. 0 or negative errno. */
+/* Attaches, appending to missing as above; then arms. -ENOTSUP: not one function of that side. */
 int ras_session__arm(struct ras_session *session, char *missing, size_t size);
 
 /* Becomes readable when there are events. */
@@ -29,11 +29,14 @@ int ras_session__read(struct ras_session *session,
 /* The anchor's voffset and its counts. */
 void ras_session__voffset(const struct ras_session *session, struct flr_ras_anchor *anchor);
 
-/* No program runs any more; what is in the ring can still be read. */
-void ras_session__disarm(struct ras_session *session);
+/*
+ * No program runs any more; what is in the ring can still be read. Negative errno: there was no way to wait
+ * for those that ran, and an event may still come.
+ */
+int ras_session__disarm(struct ras_session *session);
 
 /* 0 or negative errno. */
-int ras_session__losses(const struct ras_session *session, __u64 ret_losses[RAS_LOSS_MAX]);
+int ras_session__losses(const struct ras_session *session, uint64_t ret_losses[RAS_LOSS_MAX]);
 
 struct ras_session *ras_session__close(struct ras_session *session);
 

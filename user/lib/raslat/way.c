@@ -6,7 +6,7 @@
 #include "util.h"
 
 #define PAGE_MASK (~0xfffULL)
-#define PAGE_SHIFT 12 /* a record is about 4 KiB of the guest */
+#define RECORD_SIZE 4096 /* a record is about so much of the guest's memory */
 #define BUS_MCEERR_AR 4
 
 static const struct {
@@ -49,8 +49,10 @@ struct poison {
 	uint64_t pfn, hva; /* hva 0: nobody has it */
 	uint64_t begin, end;
 	uint32_t tid;
-	bool used;
+	size_t way; /* whose it is; NO_WAY: nobody has touched it */
 };
+
+#define NO_WAY ((size_t)-1)
 
 struct join {
 	struct ras_way *all;
@@ -58,6 +60,7 @@ struct join {
 	struct poison *poisons;
 	size_t n_poisons, room_poisons;
 	size_t strays;
+	uint64_t host_page, guest_page; /* bytes */
 	bool failed; /* no memory */
 };
 
@@ -98,7 +101,12 @@ static void on_poison(struct join *join, const struct fl_ras_event *e)
 		poison = append((void **)&join->poisons, &join->n_poisons, &join->room_poisons,
 				sizeof(*poison), &join->failed);
 		if (poison)
-			*poison = (struct poison){ .pfn = e->value, .begin = e->ns, .tid = e->tid };
+			*poison = (struct poison){
+				.pfn = e->value,
+				.begin = e->ns,
+				.tid = e->tid,
+				.way = NO_WAY,
+			};
 		return;
 	}
 	for (size_t i = join->n_poisons; i-- > 0;) {
@@ -115,18 +123,29 @@ static void on_poison(struct join *join, const struct fl_ras_event *e)
 	join->strays++;
 }
 
-static void take_poison(struct join *join, struct ras_way *way)
+static void take_poison(struct join *join, const struct ras_way *way)
 {
 	for (size_t i = join->n_poisons; i-- > 0;) {
 		struct poison *poison = &join->poisons[i];
 
-		if (poison->used || poison->hva != way->hva)
+		if (poison->way != NO_WAY || poison->hva != way->hva)
 			continue;
-		poison->used = true;
-		way->pfn = poison->pfn;
-		way->at[STEP_POISON] = poison->begin;
-		way->at[STEP_POISONED] = poison->end;
+		poison->way = way - join->all;
 		return;
+	}
+}
+
+/* At the end: the guest can touch a page before the host's memory_failure() is done with it. */
+static void set_poisons(struct join *join)
+{
+	for (size_t i = 0; i < join->n_poisons; i++) {
+		const struct poison *poison = &join->poisons[i];
+
+		if (poison->way == NO_WAY)
+			continue;
+		join->all[poison->way].pfn = poison->pfn;
+		join->all[poison->way].at[STEP_POISON] = poison->begin;
+		join->all[poison->way].at[STEP_POISONED] = poison->end;
 	}
 }
 
@@ -195,6 +214,7 @@ static void on_host_event(struct join *join, const struct fl_ras_event *e)
 		if (way->at[STEP_QEMU] && !way->at[STEP_SEA])
 			break;
 		way->at[STEP_ENTRY] = e->ns;
+		way->counted = e->result;
 		way->registers = e->value;
 		way->ioctls = e->aux;
 		break;
@@ -209,9 +229,31 @@ static uint64_t raised(const struct ras_way *way)
 	return way->at[STEP_SEA] ? way->at[STEP_SEA] : way->at[STEP_ENTRY];
 }
 
+/* Any page of the guest that is in the host's bad page. */
 static struct ras_way *way_of_frame(struct join *join, uint64_t pfn, uint64_t ns)
 {
-	return last_way(join, w, w->gpa >> PAGE_SHIFT == pfn && raised(w) && raised(w) <= ns);
+	uint64_t host_page = join->host_page, address = pfn * join->guest_page;
+
+	return last_way(join, w,
+			w->gpa && w->gpa / host_page == address / host_page && raised(w) &&
+				raised(w) <= ns);
+}
+
+/* The only way whose page nobody has said yet, and whose abort has come; else NULL. */
+static struct ras_way *only_unknown(struct join *join)
+{
+	struct ras_way *only = NULL;
+
+	for (size_t i = 0; i < join->n; i++) {
+		struct ras_way *way = &join->all[i];
+
+		if (way->gpa || !way->at[STEP_ABORT])
+			continue;
+		if (only)
+			return NULL;
+		only = way;
+	}
+	return only;
 }
 
 static void set(struct ras_way *way, enum ras_step step, uint64_t ns)
@@ -244,10 +286,10 @@ static void on_guest_event(struct join *join, const struct fl_ras_event *e, uint
 			set(way, e->stage == RAS_CLAIM ? STEP_CLAIM : STEP_ACK, ns);
 		break;
 	case RAS_QUEUE:
-		/* By the thread, as nobody else has said which page it is. */
-		way = last_way(join, w, w->at[STEP_ABORT] && w->victim == e->tid && !w->gpa);
-		if (way)
-			way->gpa = e->value << PAGE_SHIFT;
+		/* One CPU's interrupt takes another one's record along: not by the thread. */
+		way = only_unknown(join);
+		if (way && !way_of_frame(join, e->value, ns + slack))
+			way->gpa = e->value * join->guest_page;
 		/* fall through */
 	case RAS_FAILURE:
 		way = way_of_frame(join, e->value, ns + slack);
@@ -279,12 +321,14 @@ static const char *why_no_clock(const struct ras_log *host, const struct ras_log
 
 	if (!host->origin.counter_hz || host->origin.counter_hz != guest->origin.counter_hz)
 		return "the two have no counter in common (arm64 has)";
+	if (!host->origin.pid)
+		return "the host was recorded without -p: whose offset to the counter it has is not known";
 	if (!host->n_anchors || !guest->n_anchors)
 		return "a recording ends before its clock was read";
 	last = &host->anchors[host->n_anchors - 1];
 	if (!last->voffset_reads)
-		return "the guest's offset to the host's counter is not known: record the host with -p "
-		       "while the guest runs";
+		return "the guest's offset to the host's counter is not known: record the host while the "
+		       "guest runs, on Linux 6.4 or later";
 	if (last->voffset_changes)
 		return "the guest's offset to the host's counter changed meanwhile: another VM of that "
 		       "process, or the guest was stopped; record again";
@@ -314,7 +358,11 @@ int ras_ways_join(const struct ras_log *host, const struct ras_log *guest,
 {
 	uint64_t voffset, error, worst = 0;
 	struct ras_ways ways = {};
-	struct join join = {};
+	struct join join = {
+		.host_page = host->origin.page_size > RECORD_SIZE ? host->origin.page_size :
+								    RECORD_SIZE,
+		.guest_page = guest->origin.page_size,
+	};
 
 	*ret_why = why_no_clock(host, guest);
 	if (*ret_why)
@@ -331,6 +379,7 @@ int ras_ways_join(const struct ras_log *host, const struct ras_log *guest,
 		worst = sum > worst ? sum : worst;
 		on_guest_event(&join, e, ns, sum);
 	}
+	set_poisons(&join);
 	free(join.poisons);
 	ways = (struct ras_ways){
 		.all = join.all,

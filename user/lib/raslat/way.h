@@ -38,7 +38,8 @@ struct ras_way {
 	uint32_t victim; /* the guest's thread; valid if at[STEP_ABORT] is */
 	uint32_t repeats; /* the access was tried again before there was room for a record */
 	int sea; /* RAS_SEA_*; valid if at[STEP_SEA] is */
-	uint64_t registers, ioctls; /* QEMU's, from its handler on; valid if at[STEP_ENTRY] is */
+	bool counted; /* the next two are known */
+	uint64_t registers, ioctls; /* QEMU's on that vCPU, from its handler on */
 	int result; /* of the guest's memory_failure(); valid if at[STEP_ISOLATED] is */
 	uint64_t at[STEPS]; /* the host's CLOCK_MONOTONIC; 0: not seen */
 	bool disordered; /* a step is before an earlier one, by more than the clocks' error */
