@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The reader of recordings against libFuzzer, for SECONDS (60), built with the
-# address and the undefined-behaviour sanitizer, from the recordings that are kept
-# and pieces of them. What crashes it stays in build/fuzz/.
+# The readers of recordings against libFuzzer, asi-faulttop's for SECONDS (60) and
+# raslat's for a quarter of that, built with the address and the undefined-behaviour
+# sanitizer, from the recordings that are kept and pieces of them. What crashes one
+# stays in build/fuzz/.
 
 set -euo pipefail
 shopt -s inherit_errexit
@@ -14,7 +15,7 @@ out=build/fuzz
 die() { printf 'fuzz: FAILED: %s\n' "$*" >&2; exit 1; }
 
 scripts/setup --need clang /usr/share/doc/libclang-rt-dev
-mkdir -p $out/corpus $out/seeds $out/crashes
+mkdir -p $out/{corpus,seeds}.{replay,ras} $out/crashes
 # An archive: what showing a recording does not need is not linked.
 # shellcheck disable=SC2054 # commas of the compiler's
 flags=(-std=gnu11 -D_GNU_SOURCE -DREPLAY_ONLY -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -g -O1 -Wall
@@ -26,12 +27,14 @@ for source in "${sources[@]}"; do
 	clang "${flags[@]}" -c "$source" -o "$out/obj/$(tr / _ <<<"${source%.c}").o"
 done
 ar rcs $out/obj/all.a $out/obj/*.o
-clang "${flags[@]}" tests/fuzz/fuzz_replay.c $out/obj/all.a -lz -o $out/fuzz_replay ||
-	die "cannot build it; libclang-rt-dev has libFuzzer and the sanitizers (scripts/setup)"
+for name in replay ras; do
+	clang "${flags[@]}" tests/fuzz/fuzz_$name.c $out/obj/all.a -lz -o $out/fuzz_$name ||
+		die "cannot build it; libclang-rt-dev has libFuzzer and the sanitizers (scripts/setup)"
+done
 
 # A short file is quickly read and often changed where it matters: a few names of VM exits,
 # and up to the first, second, ... snapshot. Checksums do not matter here.
-/usr/bin/python3 - $out/seeds tests/replay/*.flr <<'PY'
+/usr/bin/python3 - $out/seeds.replay tests/replay/*.flr <<'PY'
 import os, struct, sys
 HEAD, SECTION, EXITS, SNAPSHOT = 24, struct.Struct("=IIQII"), 3, 6
 for path in sys.argv[2:]:
@@ -51,13 +54,22 @@ for path in sys.argv[2:]:
             open(os.path.join(sys.argv[1], name), "wb").write(seed)
 PY
 
-"$out/fuzz_replay" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=1024 \
-	-print_final_stats=1 -artifact_prefix=$out/crashes/ $out/corpus $out/seeds >$out/log 2>&1 || {
-	tail -n 40 $out/log
-	die "see above; the input is in $out/crashes/, $out/fuzz_replay FILE repeats it"
+cp tests/replay/ras/*.flr $out/seeds.ras/
+
+fuzz() { # NAME SECONDS PLACES: fewer are reached only if the seeds are refused, and nothing was tested
+	local name=$1 seconds=$2 places=$3 runs covered
+
+	"$out/fuzz_$name" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=1024 \
+		-print_final_stats=1 -artifact_prefix=$out/crashes/ "$out/corpus.$name" "$out/seeds.$name" \
+		>"$out/log.$name" 2>&1 || {
+		tail -n 40 "$out/log.$name"
+		die "see above; the input is in $out/crashes/, $out/fuzz_$name FILE repeats it"
+	}
+	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/log.$name")
+	covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$out/log.$name" | tail -n 1)
+	echo "$name: $runs runs in $seconds s, $covered places reached, no crash"
+	((runs > 1000 && covered > places)) || die "$name: too few"
 }
-runs=$(sed -n 's/^stat::number_of_executed_units: *//p' $out/log)
-covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' $out/log | tail -n 1)
-echo "$runs runs in $seconds s, $covered places reached, no crash"
-# Less means that the seeds are refused, and nothing was tested.
-((runs > 1000 && covered > 500)) || die "too few"
+
+fuzz replay "$seconds" 500
+fuzz ras $(((seconds + 3) / 4)) 100
