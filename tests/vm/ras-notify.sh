@@ -139,12 +139,23 @@ inside() {
 	[[ $(l2 ask list | grep -c alive) == $((count + 2)) ]] || fail "a process that did not touch its page is dead"
 	ok "an injected error: the guest isolates the page, and nobody has touched it"
 
+	# rasinject's back end, for the same: the guest has that page already, and says so.
+	RASINJECT_JOURNAL=/tmp/journal "$repo/build/arm64/rasinject" --gpa "${gpa[0]}" --qmp $dir/qmp.sock --backend qmp -o json \
+		>/tmp/rasinject 2>&1 || fail "rasinject: $(cat /tmp/rasinject)"
+	grep -q '"sequence": *2[,}]' /tmp/rasinject || fail "rasinject does not say that it was error 2: $(cat /tmp/rasinject)"
+	seen=0
+	RASINJECT_JOURNAL=/tmp/journal "$repo/build/arm64/rasinject" --gpa 0x09000000 --qmp $dir/qmp.sock --backend qmp \
+		>/tmp/rasinject 2>&1 || seen=$?
+	[[ $seen == 5 && $(cat /tmp/rasinject) == *'QEMU refused: '*'a device is there'* ]] ||
+		fail "rasinject, a device: exit $seen: $(cat /tmp/rasinject)"
+	ok "rasinject --gpa --backend qmp: told as error 2; a device: exit 5"
+
 	for ((n = 1; n <= count; n++)); do
 		read -r hpa _ < <(l2 hpa "${gpa[n]}")
 		echo "$hpa" >/sys/devices/system/memory/hard_offline_page
 		# Signals do not queue: the next one only when this was taken.
 		for ((seen = 0; seen < 100; seen++)); do
-			(($(grep -c '^ras_pending ' $dir/trace) <= n)) || break
+			(($(grep -c '^ras_pending ' $dir/trace) <= n + 1)) || break
 			sleep 0.05
 		done
 	done
