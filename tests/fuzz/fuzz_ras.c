@@ -2,6 +2,7 @@
 /* Whatever a recording of raslat's holds, it is read, printed and joined, or refused: as fuzz_replay.c. */
 #include <stdio.h>
 
+#include "flrread.h"
 #include "mutate.h"
 #include "raslat/print.h"
 #include "raslat/way.h"

@@ -3,6 +3,7 @@
 #ifndef FAULTLINE_FUZZ_MUTATE_H
 #define FAULTLINE_FUZZ_MUTATE_H
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
