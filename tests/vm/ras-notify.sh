@@ -188,5 +188,5 @@ inside() {
 if [[ ${1-} == --inside ]]; then
 	inside
 else
-	exec "$repo/scripts/vm" arm64 --qemu patched --timeout 480 -- "$0" --inside
+	exec "$repo/scripts/vm" arm64 --qemu patched --timeout 840 -- "$0" --inside
 fi
