@@ -115,12 +115,11 @@ struct {
 } asked SEC(".maps");
 
 bool counting; /* ras_ioctl is attached */
-__u64 awaited; /* threads in there; a hint that spares the look-up at each entry and system call */
+__u64 awaited; /* threads in there; a hint that spares the look-up at each entry and ioctl */
 
 /* The guest's virtual counter is the host's minus this. */
 __u64 voffset;
-__u64 voffset_begun,
-	voffset_reads; /* entries into KVM_RUN that it was read at; reads: it is written */
+__u64 voffset_begun, voffset_reads; /* entries into KVM_RUN: being read at; read and written at */
 __u64 voffset_changes;
 
 SEC("fentry/kvm_arch_vcpu_ioctl_run")
@@ -134,7 +133,7 @@ int BPF_PROG(ras_voffset, struct kvm_vcpu *vcpu)
 	now = vcpu->kvm->arch.timer_data.voffset;
 	reads = __sync_fetch_and_add(&voffset_begun, 1);
 	if (voffset != now) {
-		/* The first ones may come at once; they bring the same. */
+		/* vCPUs that come first at once all find 0: that is no change. */
 		if (reads && voffset)
 			__sync_fetch_and_add(&voffset_changes, 1);
 		voffset = now;
