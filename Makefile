@@ -86,11 +86,13 @@ UNIT_FILES := $(UNIT_TESTS:%=$(OUT)/tests/unit/%)
 BPF_TEST_FILES := $(BPF_TESTS:%=$(OUT)/tests/bpf/%)
 VM_FILES := $(VM_PROGRAMS:%=$(OUT)/%)
 MAN_FILES := $(MAN_SOURCES:man/%.scd=$(BUILD)/man/%)
+# What the arm64 lab has of them, and what its bare guest runs.
+CROSS_VM_FILES := $(addprefix $(OUT)/,lab-monitor ras-victim bare.bin sea-exit.so)
 FLAGS := $(OUT)/flags $(if $(WERROR),$(OUT)/werror)
 note-werror = $(if $(WERROR),,@rm -f $(OUT)/werror)
 
 .PHONY: all
-all: $(if $(cross),$(TOOL_FILES),$(TOOL_LINKS) $(MAN_FILES) $(if $(replay_only),replay-only,$(VM_FILES))) ##@ 30 s @ the tools, in build/, and the programs for the lab
+all: $(if $(cross),$(TOOL_FILES) $(CROSS_VM_FILES),$(TOOL_LINKS) $(MAN_FILES) $(if $(replay_only),replay-only,$(VM_FILES))) ##@ 30 s @ the tools, in build/, and the programs for the lab
 
 .PHONY: replay-only
 replay-only: $(TOOL_LINKS)
@@ -153,6 +155,17 @@ $(VM_FILES): $(OUT)/%: tests/vm/%.c Makefile $(FLAGS)
 	@mkdir -p $(@D)
 	$(note-werror)
 	$(call do,STATIC)$(CC) -std=gnu11 -static -O2 -Wall -Wextra $(if $(WERROR),-Werror) -MMD -MP $< -o $@
+
+# For a CPU that has just been reset: scripts/l2-arm64 start --guest bare.
+$(OUT)/bare.bin: tests/vm/bare/bare.c tests/vm/bare/bare.lds Makefile $(FLAGS)
+	@mkdir -p $(@D)
+	$(call do,BARE)$(CC) -O2 -Wall -Wextra -Werror -ffreestanding -fno-pic -no-pie -nostdlib -static \
+		-mgeneral-regs-only -mstrict-align -fno-stack-protector -Wl,-T,$(word 2,$^),--build-id=none $< -o $@.elf
+	$(quiet)$(TRIPLET)-objcopy -O binary $@.elf $@
+
+$(OUT)/sea-exit.so: tests/vm/bare/sea-exit.c Makefile $(FLAGS)
+	@mkdir -p $(@D)
+	$(call do,SHARED)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared $< -o $@
 
 # How things are compiled, rewritten only when it changes. -Werror is left out: it does not change
 # what comes out, and make, then make WERROR=1, then make is not to compile everything three times.

@@ -21,6 +21,10 @@ class Refused(Exception):
     """A request that is not passed on."""
 
 
+def number(text):
+    return int(text, 16 if text.lower().startswith("0x") else 10)
+
+
 def nmi(_cpus, *args):
     if args:
         raise Refused("nmi takes no argument")
@@ -30,14 +34,23 @@ def nmi(_cpus, *args):
 def mce(cpus, *args):
     if len(args) != 6 or not all(NUMBER.fullmatch(arg) for arg in args):
         raise Refused("usage: mce CPU BANK STATUS MCGSTATUS ADDR MISC, all numbers")
-    numbers = [int(arg, 16 if arg.lower().startswith("0x") else 10) for arg in args]
+    numbers = list(map(number, args))
     if numbers[0] >= cpus:      # QEMU would do nothing, and not say so
         raise Refused(f"there is no CPU {numbers[0]}, the machine has {cpus}")
     numbers = " ".join(map(hex, numbers))
     return {"execute": "human-monitor-command", "arguments": {"command-line": "mce " + numbers}}
 
 
-ACTIONS = {"nmi": nmi, "mce": mce}
+def memory_error(_cpus, *args):
+    if len(args) != 2 or args[0] not in ("poison", "notify", "clear") or not NUMBER.fullmatch(args[1]):
+        raise Refused("usage: memory-error poison|notify|clear ADDRESS")
+    address = {"address": number(args[1])}
+    if args[0] == "clear":
+        return {"execute": "x-clear-memory-error", "arguments": address}
+    return {"execute": "x-inject-memory-error", "arguments": {**address, "mode": args[0]}}
+
+
+ACTIONS = {"nmi": nmi, "mce": mce, "memory-error": memory_error}
 
 
 def command_for(words, cpus):

@@ -40,7 +40,7 @@ ARCHES = {
         "root": "/",
         "modules": (),
     },
-    # KVM at EL2. A newer QEMU in a machine with -cpu max of QEMU 7.2 locks a CPU up. The board has one
+    # KVM at EL2; or, with --ras, firmware and error sources instead. A newer QEMU in a machine with -cpu max of QEMU 7.2 locks a CPU up. The board has one
     # serial line only.
     "arm64": {
         "qemu": "qemu-system-aarch64",
@@ -48,6 +48,9 @@ ARCHES = {
         "kernels": ("vmlinuz",),
         "machine": ["-machine", "virt,virtualization=on,gic-version=3", "-cpu", "neoverse-n1"],
         "machine_kvm": ["-machine", "virt,gic-version=max", "-cpu", "host"],
+        "machine_ras": ["-machine", "virt,ras=on,gic-version=3", "-cpu", "neoverse-n1",
+                        "-bios", os.path.join(arm64root.ROOT, "usr/share/qemu-efi-aarch64/QEMU_EFI.fd"),
+                        "-global", "acpi-ged.x-error-block-size=4096", "-global", "acpi-ged.x-error-notify=on"],
         "console": "ttyAMA0",
         "terminal": "hvc0",
         "terminal_device": ["-device", "virtconsole,chardev=tty"],
@@ -83,7 +86,7 @@ class Qemu(Machine):
             raise Failure("setup", "--file and --debug need --engine bochs")
         if args.arch == "arm64":
             arm64root.provide(os.environ.get("LAB_KERNEL"), signals)
-        elif self.accel == "tcg":
+        if args.ras or args.arch == "x86_64" and self.accel == "tcg":
             self.program = self.lab_qemu()
         super().__init__(args, status, signals)
         self.cpus = args.smp or 2
@@ -115,11 +118,11 @@ class Qemu(Machine):
                             ("job", 0o100600, job_file(settings, self.args.command)),
                             *self.modules()]))
 
-    @staticmethod
-    def lab_qemu():
-        """The QEMU without the faults that end a machine whose CPUs run guests at once; see qemu-patches/."""
+    def lab_qemu(self):
+        """The QEMU without the faults that end a machine whose CPUs run guests at once, and with memory errors; see
+        qemu-patches/."""
         chosen = os.environ.get("LAB_QEMU")
-        program = chosen or qemubuild.RECIPES["x86_64"].program
+        program = chosen or qemubuild.RECIPES["x86_64"].program(self.arch["qemu"].removeprefix("qemu-system-"))
         if not os.access(program, os.X_OK):
             remedy = "LAB_QEMU takes a program's path" if chosen else "build it with `make qemu`"
             raise Failure("setup", f"no QEMU for the lab at {program}: {remedy}")
@@ -129,7 +132,7 @@ class Qemu(Machine):
         """The path in the machine of the QEMU for its guests."""
         if self.args.qemu != "patched":
             return "/usr/bin/qemu-system-aarch64"
-        program = qemubuild.RECIPES["arm64"].program
+        program = qemubuild.RECIPES["arm64"].program("aarch64")
         if not os.access(program, os.X_OK):
             raise Failure("setup", f"no patched QEMU at {program}: build it with `make qemu`")
         return program
@@ -144,11 +147,11 @@ class Qemu(Machine):
 
     def qemu_command(self, ports):
         arch, args = self.arch, self.args
-        kvm = self.accel == "kvm"
+        machine = "machine_ras" if args.ras else "machine_kvm" if self.accel == "kvm" else "machine"
         kernel_args = f"console={arch['console']} {KERNEL_ARGS} {arch['kernel_args']} {args.append}"
         command = [self.program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                   "-accel", "kvm" if kvm else "tcg,thread=multi",
-                   *arch["machine_kvm" if kvm else "machine"],
+                   "-accel", "kvm" if machine == "machine_kvm" else "tcg,thread=multi",
+                   *arch[machine],
                    "-smp", str(self.cpus), "-m", args.mem or "2048",
                    "-kernel", self.kernel, "-initrd", self.initrd,
                    "-append", kernel_args.strip(),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The QEMUs of the lab: Debian's sources, the patches of qemu-patches/, and of QEMU's devices those that the lab
-has. One runs here and emulates the x86_64 lab; one, cross-compiled, runs in the arm64 lab, with KVM. What is up
+has. One build runs here and emulates the labs; one, cross-compiled, runs in the arm64 lab, with KVM. What is up
 to date is left.
 
 The sources are those of Debian 13 (QEMU 10.0), fetched by apt; no version is pinned, `scripts/patches qemu check`
@@ -33,30 +33,36 @@ COMMON = ("--python=/usr/bin/python3", "--without-default-features", "--without-
 
 
 class Recipe:
-    """One QEMU. host: the architecture that it runs on."""
+    """One build of QEMU, which makes a program for each target."""
 
-    def __init__(self, host, target, devices, *options):
-        self.host = host
-        self.target = target
+    def __init__(self, name, host, devices, *options):
+        """host: the architecture that it runs on; devices: what each target emulates, as Kconfig takes it."""
+        self.name = name
         self.devices = devices
-        self.options = [*COMMON, f"--target-list={target}-softmmu", f"--with-devices-{target}=lab", *options]
-        self.program = os.path.join(BASE, host, f"qemu-system-{target}")
-        self.build = os.path.join(BASE, f"{host}.build")
+        self.options = [*COMMON, "--target-list=" + ",".join(f"{target}-softmmu" for target in devices),
+                        *(f"--with-devices-{target}=lab-{name}" for target in devices), *options]
+        self.build = os.path.join(BASE, f"{name}.build")
         self.cross = host == "arm64"
 
+    def program(self, target):
+        return os.path.join(BASE, self.name, f"qemu-system-{target}")
 
-# TCG's threads at full speed, files over 9p, and nothing else. The firmware is that of this machine's packages.
+
+X86_64 = "CONFIG_Q35=y\nCONFIG_VIRTIO_PCI=y\nCONFIG_VIRTIO_SERIAL=y\nCONFIG_VIRTIO_9P=y\n"
+AARCH64 = "CONFIG_ARM_VIRT=y\nCONFIG_VIRTIO_PCI=y\nCONFIG_VIRTIO_SERIAL=y\nCONFIG_VIRTIO_9P=y\n"
+HERE = ("--cc=ccache gcc", "--enable-tcg", "--enable-virtfs", "--enable-attr", "--enable-fdt=system",
+        "--firmwarepath=/usr/share/qemu:/usr/share/seabios")
+
+# Here: TCG's threads at full speed, files over 9p, and nothing else. The firmware is that of this machine's packages.
 # For arm64: KVM, and the trace events as probes for BPF programs.
-RECIPES = {recipe.host: recipe for recipe in (
-    Recipe("x86_64", "x86_64",
-           "CONFIG_Q35=y\nCONFIG_VIRTIO_PCI=y\nCONFIG_VIRTIO_SERIAL=y\nCONFIG_VIRTIO_9P=y\n",
-           "--cc=ccache gcc", "--enable-tcg", "--enable-virtfs", "--enable-attr",
-           "--firmwarepath=/usr/share/qemu:/usr/share/seabios"),
-    Recipe("arm64", "aarch64",
-           "CONFIG_ARM_VIRT=y\nCONFIG_VIRTIO_PCI=y\nCONFIG_VIRTIO_SERIAL=y\n",
+RECIPES = {recipe.name: recipe for recipe in (
+    Recipe("x86_64", "x86_64", {"x86_64": X86_64, "aarch64": AARCH64}, *HERE),
+    Recipe("arm64", "arm64", {"aarch64": AARCH64.replace("CONFIG_VIRTIO_9P=y\n", "")},
            f"--cross-prefix={sysroot.TRIPLET}-", f"--cc=ccache {sysroot.TRIPLET}-gcc", "--enable-kvm", "--enable-fdt=system",
            "--enable-trace-backends=log,dtrace", f"--extra-cflags={' '.join(sysroot.compiler_flags())}",
-           f"--extra-ldflags={' '.join(sysroot.linker_flags())}", "--firmwarepath=/usr/share/qemu"))}
+           f"--extra-ldflags={' '.join(sysroot.linker_flags())}", "--firmwarepath=/usr/share/qemu"),
+    Recipe("sanitized", "x86_64", {"aarch64": AARCH64}, *HERE, "--enable-asan", "--enable-ubsan"))}
+USUAL = ("x86_64", "arm64")
 
 
 def need_source(signals):
@@ -128,15 +134,16 @@ def environment(recipe):
 
 
 def configure(recipe, signals):
-    text = "\n".join([*recipe.options, recipe.devices, read_text(os.path.join(TREE, "VERSION"))])
+    text = "\n".join([*recipe.options, *recipe.devices.values(), read_text(os.path.join(TREE, "VERSION"))])
     digest = hashlib.sha256(text.encode()).hexdigest()
     stamp = os.path.join(recipe.build, "configured")
     if read_text(stamp) == digest:
         return
-    say(f"configuring, for {recipe.host}")
+    say(f"configuring, {recipe.name}")
     shutil.rmtree(recipe.build, ignore_errors=True)
     os.makedirs(recipe.build)
-    write_text(os.path.join(TREE, f"configs/devices/{recipe.target}-softmmu/lab.mak"), recipe.devices)
+    for target, devices in recipe.devices.items():
+        write_text(os.path.join(TREE, f"configs/devices/{target}-softmmu/lab-{recipe.name}.mak"), devices)
     run_logged([os.path.join(TREE, "configure"), *recipe.options], "configure", signals, cwd=recipe.build,
                env=environment(recipe))
     write_text(stamp, digest)
@@ -160,13 +167,16 @@ def build(recipe, signals):
     if recipe.cross:
         sysroot.provide(signals)
     configure(recipe, signals)
-    run_logged(["ninja", os.path.basename(recipe.program)], "the build", signals, how_far, cwd=recipe.build,
+    programs = [recipe.program(target) for target in recipe.devices]
+    run_logged(["ninja", *map(os.path.basename, programs)], "the build", signals, how_far, cwd=recipe.build,
                env=environment(recipe))
-    os.makedirs(os.path.dirname(recipe.program), exist_ok=True)
-    # Machines may be running it.
-    shutil.copy(os.path.join(recipe.build, os.path.basename(recipe.program)), recipe.program + ".new")
-    os.rename(recipe.program + ".new", recipe.program)
-    say(f"{os.path.relpath(recipe.program, REPO)} is up to date, built in {time.monotonic() - start:.0f} s")
+    for program in programs:
+        os.makedirs(os.path.dirname(program), exist_ok=True)
+        # Machines may be running it.
+        shutil.copy(os.path.join(recipe.build, os.path.basename(program)), program + ".new")
+        os.rename(program + ".new", program)
+    say(f"{' and '.join(os.path.relpath(program, REPO) for program in programs)} up to date, "
+        f"in {time.monotonic() - start:.0f} s")
 
 
 def provide(signals, recipes):

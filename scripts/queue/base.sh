@@ -54,7 +54,7 @@ unpack() {
 	# Build output stays out by the sources' own .gitignore files; what those
 	# do not know is named here. One diff driver, so that the function names
 	# in hunk headers do not depend on git's release.
-	printf '%s\n' '/debian/' '*.orig' '*.rej' '/configs/devices/*/lab.mak' >"$Q_SRC/.git/info/exclude"
+	printf '%s\n' '/debian/' '*.orig' '*.rej' '/configs/devices/*/lab*.mak' >"$Q_SRC/.git/info/exclude"
 	printf '%s\n' '* !diff' '*.[chS] diff=queue' >"$Q_SRC/.git/info/attributes"
 	git config diff.queue.xfuncname \
 		$'!^[A-Za-z_][A-Za-z_0-9]*:[ \t]*($|/[/*])\n^([A-Za-z_].*)$'

@@ -86,6 +86,19 @@ class MonitorTest(unittest.TestCase):
         self.reply({"return": ""})
         self.assertEqual(self.answers(), "a ok\n")
 
+    def test_memory_error(self):
+        self.greet()
+        for mode in "poison", "notify":
+            self.ask(f"a memory-error {mode} 0x40001000\n".encode())
+            self.assertEqual(self.told(), [{"execute": "x-inject-memory-error",
+                                            "arguments": {"address": 0x40001000, "mode": mode}}])
+            self.reply({"return": {"sequence": 1, "waiting": 1}})
+            self.assertEqual(self.answers(), "a ok\n")
+        self.ask(b"b memory-error clear 1073745920\n")
+        self.assertEqual(self.told(), [{"execute": "x-clear-memory-error", "arguments": {"address": 0x40001000}}])
+        self.reply({"error": {"class": "GenericError", "desc": "there is no poisoned page"}})
+        self.assertEqual(self.answers(), "b error there is no poisoned page\n")
+
     def test_what_qemu_says_is_an_error(self):
         self.greet()
         self.ask(b"a mce 3 99 1 1 1 1\nb nmi\n")
@@ -109,7 +122,7 @@ class MonitorTest(unittest.TestCase):
         self.greet()
         for line in (b"quit", b"nmi", b"1 system_reset", b"1 nmi 5", b"1", b"", b"1 mce 1 2 3 4 5",
                      b"1 mce 1 2 3 4 5 6 7", b"1 mce 0 0 0 0 0 0;quit", b"1 mce -b 0 0 0 0 0",
-                     b"1 mce 0 0 0 0 0 0x", b"1 mce 4 0 0 0 0 0", b"1 mce 0 0 0 0 0 \xb2", b"\xff\xff \0\0",
+                     b"1 mce 0 0 0 0 0 0x", b"1 mce 4 0 0 0 0 0", b"1 memory-error x 0", b"1 memory-error clear", b"1 mce 0 0 0 0 0 \xb2", b"\xff\xff \0\0",
                      b"1 " + b"nmi " * 5000, b"x" * 4090 + b" 1 nmi"):
             self.ask(line + b"\n")
             self.assertEqual(self.told(), [], line)

@@ -26,8 +26,8 @@ class QemuBuildTest(PackagesTest):
         for name, path in DIRECTORIES.items():
             self.set(name, os.path.join(self.dir, "build/qemu", path))
         self.set("REPO", self.dir)
-        self.here, self.lab = (qemubuild.Recipe(host, target, "CONFIG_X=y\n")
-                               for host, target in (("x86_64", "x86_64"), ("arm64", "aarch64")))
+        self.here = qemubuild.Recipe("x86_64", "x86_64", {"x86_64": "CONFIG_X=y\n", "aarch64": "CONFIG_Z=y\n"})
+        self.lab = qemubuild.Recipe("arm64", "arm64", {"aarch64": "CONFIG_X=y\n"})
         self.write("stub/source/qemu_10.dsc", "Version: 1:10.0\n")
         self.deb("meson", {"usr/bin/meson": "a newer one"})
         self.meson("1.0.1")
@@ -66,7 +66,7 @@ class QemuBuildTest(PackagesTest):
         self.write("scripts/patches", "#!/bin/sh\necho fine >&2; echo 'x.patch: hunk 1: error: no'; exit 1\n", 0o755)
         self.fails("setup", r"(?s)scripts/patches qemu apply failed \(1\); all of it: .*build.log\n  x.patch: hunk 1", [],
                    [self.here])
-        self.assertFalse(os.path.exists(self.here.program))
+        self.assertFalse(os.path.exists(self.here.program("x86_64")))
 
     def test_build(self):
         """A configuration that is other configures anew; a cross build gets the other machine's compiler for dtrace."""
@@ -80,12 +80,19 @@ class QemuBuildTest(PackagesTest):
         first = self.read("build/qemu/arm64/qemu-system-aarch64")
         qemubuild.provide([], [self.lab])
         self.assertNotEqual(self.read("build/qemu/arm64/qemu-system-aarch64"), first)
-        self.lab.devices = "CONFIG_Y=y\n"
+        self.lab.devices["aarch64"] = "CONFIG_Y=y\n"
         qemubuild.provide([], [self.lab])
         calls = self.read("stub/calls").splitlines()
         self.assertEqual([line.split()[0] for line in calls if line.split()[0] in ("configured", "with")],
                          ["configured", "with", "with", "configured", "with"])
         self.assertTrue(calls[-1].startswith("with aarch64-linux-gnu-gcc -isystem"))
+        self.write("stub/bin/ninja", "#!/bin/sh\nfor name; do echo $name >$name; done\n", 0o755)
+        self.write("build/qemu/src/configs/devices/x86_64-softmmu/default.mak", "")
+        qemubuild.provide([], [self.here])
+        for target in "x86_64", "aarch64":
+            self.assertEqual(self.read(f"build/qemu/x86_64/qemu-system-{target}"), f"qemu-system-{target}\n")
+        self.assertEqual(self.read("build/qemu/src/configs/devices/aarch64-softmmu/lab-x86_64.mak"), "CONFIG_Z=y\n")
+        self.assertEqual(self.read("build/qemu/src/configs/devices/aarch64-softmmu/lab-arm64.mak"), "CONFIG_Y=y\n")
 
 
 if __name__ == "__main__":

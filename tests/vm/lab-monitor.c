@@ -28,6 +28,7 @@
 static const char usage[] =
 	"usage: lab-monitor nmi [COUNT]\n"
 	"       lab-monitor mce CPU BANK STATUS MCGSTATUS ADDR MISC\n"
+	"       lab-monitor memory-error poison|notify|clear ADDRESS...\n"
 	"\n"
 	"In a machine of scripts/vm: has QEMU raise events in this machine.\n"
 	"  nmi  COUNT non-maskable interrupts (default 1), each after the one before was handled\n"
@@ -35,6 +36,8 @@ static const char usage[] =
 	"       check exception, which Linux survives on the lab's CPU if it is deferred (bit 44):\n"
 	"       lab-monitor mce 0 4 0xb000100000000000 0x5 0 0\n"
 	"       Without, the kernel's polling finds it and logs it: see docs/LAB.md. Bank 0 is disabled.\n"
+	"  memory-error  (arm64 --ras) of each page at a physical address: poison has every access to it fail\n"
+	"       from now on, clear no longer; notify has an interrupt say that it is bad\n"
 	"\n"
 	"QEMU's TCG delivers a machine check to the L2 guest if that is what the CPU runs at that moment.\n"
 	"The kernel then does not see it, which is said, with exit code 1.\n"
@@ -169,10 +172,20 @@ static void send_mce(FILE *port, char **args)
 		wait_for_more("MCE", before);
 }
 
+static void send_memory_errors(FILE *port, const char *mode, char **addresses)
+{
+	char action[256];
+
+	for (; *addresses; addresses++) {
+		snprintf(action, sizeof(action), "memory-error %s %#llx", mode, number(*addresses));
+		ask(port, action);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long long count = 1;
-	bool nmi, mce;
+	bool nmi, mce, memory;
 	FILE *port;
 
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
@@ -181,7 +194,8 @@ int main(int argc, char **argv)
 	}
 	nmi = argc >= 2 && argc <= 3 && !strcmp(argv[1], "nmi");
 	mce = argc == 8 && !strcmp(argv[1], "mce");
-	if (!nmi && !mce) {
+	memory = argc >= 4 && !strcmp(argv[1], "memory-error");
+	if (!nmi && !mce && !memory) {
 		fputs(usage, stderr);
 		return 2;
 	}
@@ -193,7 +207,9 @@ int main(int argc, char **argv)
 	setvbuf(port, NULL, _IONBF, 0);
 	if (nmi)
 		send_nmis(port, count);
-	else
+	else if (mce)
 		send_mce(port, argv + 2);
+	else
+		send_memory_errors(port, argv[2], argv + 3);
 	return 0;
 }

@@ -8,9 +8,7 @@ set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 dir=/tmp/l2-notify
 count=64
-random=5000
 notify=(-global acpi-ged.x-error-block-size=4096 -global acpi-ged.x-error-notify=on)
-firmware=/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
 
 fail() {
 	echo "ras-notify: $*" >&2
@@ -49,69 +47,8 @@ isolated() { # PAGES
 	fail "the guest has isolated $(l2 ask corrupted) kB, not $1 pages"
 }
 
-# What a board that is not running answers.
-board() { # QEMU OPTIONS
-	printf '%s\n' '{"execute":"qmp_capabilities"}' \
-		'{"execute":"x-inject-memory-error","arguments":{"address":1073741824,"mode":"notify"}}' '{"execute":"quit"}' |
-		timeout 60 "$FAULTLINE_QEMU" -nodefaults -display none -accel kvm -cpu host -S -qmp stdio "$@" 2>&1
-}
-
-# Commands with arguments of all kinds, a line each: PAGE or BAD, then the command. The guest has 512 MiB at 1 GiB.
-random_commands() {
-	awk -v n="$random" 'BEGIN {
-		srand(23)
-		split("0 1 134217728 150994944 167772160 268435456 549755813888 9223372036854775808 18446744073709551615", odd)
-		split("-1 1.5 \"0x40000000\" null [] {} true 18446744073709551616", no)
-		for (; n; n--) {
-			kind = int(rand() * 8)
-			mode = "\"notify\""
-			page = 1073741824 + 4096 * int(rand() * 131072)
-			address = sprintf("%.0f", page)
-			what = "BAD"
-			if (kind == 0) address = odd[1 + int(rand() * 9)]
-			else if (kind == 1) address = no[1 + int(rand() * 8)]
-			else if (kind == 2) address = sprintf("%.0f", page + 1 + int(rand() * 4095))
-			else if (kind == 3) address = sprintf("%.0f", 1610612736 + 4096 * int(rand() * 1000000))
-			else if (kind == 4) mode = rand() < 0.5 ? "\"poison\"" : "7"
-			else what = "PAGE"
-			printf "%s {\"execute\":\"x-inject-memory-error\",\"arguments\":{\"address\":%s,\"mode\":%s}}\n", what, address, mode
-		}
-	}'
-}
-
-# On a guest that is stopped, so that nothing leaves the queue.
-random_inputs() {
-	local answers pending accepted
-
-	# until the queue is empty
-	until [[ $(inject "${gpa[0]}") =~ '"waiting": 1'[,\}] ]]; do
-		sleep 2
-	done
-	sleep 2
-	l2 hmp stop >/dev/null
-	pending=$(grep -c '^ras_pending ' $dir/trace)
-	# All at once, past l2-arm64, which takes 60 ms for one here.
-	random_commands | cut -d' ' -f2- >$dir/qmp.in &
-	answers=$(timeout 300 head -n "$random" <$dir/qmp.out | tr -d '\r')
-	[[ $(wc -l <<<"$answers") == "$random" ]] || fail "$random commands, $(wc -l <<<"$answers") answers"
-	! grep -vE '^\{"(return|error)": ' <<<"$answers" || fail "neither an answer nor an error"
-	! paste -d' ' <(random_commands) <(echo "$answers") | grep '^BAD .*{"return": ' || fail "what cannot be done was done"
-	! paste -d' ' <(random_commands) <(echo "$answers") | grep '^PAGE .*{"error": ' | grep -v 'there is no room for more' ||
-		fail "a page of RAM was refused"
-	accepted=$(grep -c '^{"return": ' <<<"$answers")
-	((accepted == 256)) || fail "$accepted accepted by a queue for 256"
-	(($(grep -c '^ras_pending ' $dir/trace) == pending + accepted)) || fail "not each that was accepted was queued"
-}
-
 inside() {
 	local mapped gpa=() address=() n at frame hpa answer seen commands=()
-
-	[[ $(board -M virt,gic-version=host) == *'"error"'*'has no error sources'* ]] || fail "ras=off: no error"
-	[[ $(board -M virt,ras=on,gic-version=host -bios $firmware) == *'"error"'*'x-error-notify=on'* ]] ||
-		fail "without x-error-notify: no error"
-	[[ $(board -M virt,ras=on,gic-version=host -bios $firmware "${notify[@]}") == *'"error"'*'firmware has not said yet'* ]] ||
-		fail "before the firmware has run: no error"
-	ok "no error source, none of this kind, firmware not ready: an error each"
 
 	l2 start --smp 2 -- "${notify[@]}" -trace 'ras_*' -D $dir/trace >/dev/null
 	mapped=$(l2 ask map $((count + 2)))
@@ -125,10 +62,10 @@ inside() {
 	refused 'ROM is there' 0
 	refused 'a device is there' 0x09000000
 	refused 'nothing is there' 0x7000000000
-	refused "does not accept value 'poison'" "${gpa[0]}" poison
+	refused 'only in emulation (TCG)' "${gpa[0]}" poison
 	[[ $(l2 ask corrupted) == "corrupted 0" ]] || fail "the guest was told of something that was refused"
 	! grep -q . $dir/trace || fail "something happened: $(cat $dir/trace)"
-	ok "unaligned, ROM, a device, nothing there, another mode: an error each, and nothing happens"
+	ok "unaligned, ROM, a device, nothing there, poison under KVM: an error each, and nothing happens"
 
 	answer=$(inject "${gpa[0]}")
 	[[ $answer == '{"return": {"sequence": 1, "waiting": 1}}' || $answer == '{"return": {"waiting": 1, "sequence": 1}}' ]] ||
@@ -179,14 +116,11 @@ inside() {
 	[[ $(l2 ask list | grep -c alive) == $((count + 1)) ]] || fail "the guest does not go on"
 	ok "a full queue: an error; the guest goes on"
 
-	random_inputs
-	l2 hmp info status >/dev/null
-	ok "$random random inputs: what is done is said, what is not is an error, QEMU lives"
 	l2 qmp '{"execute":"quit"}' >/dev/null
 }
 
 if [[ ${1-} == --inside ]]; then
 	inside
 else
-	exec "$repo/scripts/vm" arm64 --qemu patched --timeout 840 -- "$0" --inside
+	exec "$repo/scripts/vm" arm64 --qemu patched --timeout 540 -- "$0" --inside
 fi

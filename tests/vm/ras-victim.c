@@ -4,6 +4,8 @@
  *
  * Prints "PID VADDR PFN", then does what each line on its standard input says, with one line each:
  *   touch  reads the page: "value 23", or "sigbus CODE ADDRESS" and an end with exit code 3
+ *   store  writes to it: "value 24", or the same
+ *   fetch  calls what is in it, a return: "value 0", or the same
  *   where  "pfn PFN" as it is now
  *   quit   ends with 0
  * Nothing but loads and stores of its own touches the page: the kernel must not read it.
@@ -20,6 +22,7 @@
 #include <unistd.h>
 
 #define VALUE 23
+#define CODE_AT 64 /* there is code in the page */
 #define EXIT_SIGBUS 3
 
 static sigjmp_buf after;
@@ -49,6 +52,12 @@ static uint64_t pfn_of(const void *address)
 	return entry & ((1ULL << 55) - 1);
 }
 
+#if defined(__aarch64__)
+static const uint32_t code_return = 0xd65f03c0;
+#elif defined(__x86_64__)
+static const uint8_t code_return = 0xc3;
+#endif
+
 /* Anonymous memory, or a file's of memfd_create(), shared. */
 static volatile unsigned char *make(int shared)
 {
@@ -60,23 +69,29 @@ static volatile unsigned char *make(int shared)
 		perror("ras-victim: memfd");
 		exit(1);
 	}
-	page = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	page = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
 		    shared ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, fd, 0);
 	if (page == MAP_FAILED) {
 		perror("ras-victim: mmap");
 		exit(1);
 	}
 	memset(page, VALUE, size);
+	memcpy((char *)page + CODE_AT, &code_return, sizeof(code_return));
+	__builtin___clear_cache((char *)page, (char *)page + size);
 	return page;
 }
 
-static int touch(volatile unsigned char *page)
+static int run_into(volatile unsigned char *page, char how)
 {
 	if (sigsetjmp(after, 1)) {
 		printf("sigbus %d %p\n", sig_code, sig_address);
 		return EXIT_SIGBUS;
 	}
-	printf("value %d\n", *page);
+	if (how == 's')
+		*page = VALUE + 1;
+	if (how == 'f')
+		((void (*)(void))(uintptr_t)(page + CODE_AT))();
+	printf("value %d\n", how == 'f' ? 0 : *page);
 	return 0;
 }
 
@@ -92,8 +107,8 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin)) {
 		int code = 0;
 
-		if (!strcmp(line, "touch\n"))
-			code = touch(page);
+		if (!strcmp(line, "touch\n") || !strcmp(line, "store\n") || !strcmp(line, "fetch\n"))
+			code = run_into(page, line[0]);
 		else if (!strcmp(line, "where\n"))
 			printf("pfn 0x%llx\n", (unsigned long long)pfn_of((void *)page));
 		else
