@@ -135,7 +135,7 @@ failures() {
 		sh -c 'echo "<4>Some CPU: WARNING: this is a mere remark" >/dev/kmsg'
 	want 0 ok exit=0
 
-	run "hang" --timeout 10 -- sh -c 'echo up; sleep 1000'
+	run "hang" --timeout $((10 * ${CHECK_SLOW:-1})) -- sh -c 'echo up; sleep 1000'
 	want 125 timeout
 	no_exit_field
 	grep -q '^up$' "$dir/out" || fail "output before the time-out is missing"
@@ -144,7 +144,7 @@ failures() {
 	want 125 no-result
 	no_exit_field
 
-	run "no init" --timeout 15 --append rdinit=/none -- true
+	run "no init" --timeout $((15 * ${CHECK_SLOW:-1})) --append rdinit=/none -- true
 	want 125 splat
 
 	ACCEL=KVM run "no such accelerator" -- true

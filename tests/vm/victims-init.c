@@ -18,6 +18,7 @@
  *   list                victim N alive, or exited CODE, or killed SIGNAL
  *   corrupted           corrupted KB: the guest's own count
  *   table NAME          an ACPI table, as lines of hexadecimal bytes
+ *   console LEVEL       what is printed on the console from now on, as the kernel's loglevel=
  *   record              start "raslat guest" (which the initramfs has if it was built); what it says,
  *                       until it is ready
  *   recorded            end it: its recording, as lines of hexadecimal bytes
@@ -35,6 +36,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -51,6 +53,7 @@
 #define WIDE 4 /* guest pages: a host page of 16 KiB under a guest with 4 KiB */
 #define WIDE_POOL 512 /* pages, among which there are so many aligned ones */
 #define RECORDING "/raslat.flr"
+#define CONSOLE_LEVEL 8 /* SYSLOG_ACTION_CONSOLE_LEVEL */
 #define ANSWER_LIMIT 60 /* seconds for all victims of one command */
 
 enum state { ALIVE, EXITED, KILLED };
@@ -498,6 +501,8 @@ static void obey(const char *line)
 		map(first, strstr(line, " wide"));
 	else if (!strncmp(line, "table ", 6))
 		table(line + 6);
+	else if (sscanf(line, "console %d", &first) == 1)
+		say(klogctl(CONSOLE_LEVEL, NULL, first) ? "error the kernel does not take that" : "ok");
 	else if (!strcmp(line, "record"))
 		record();
 	else if (!strcmp(line, "recorded"))
