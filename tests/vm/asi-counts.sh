@@ -54,13 +54,11 @@ compare() {
 }
 
 # With VMX the CPU tells the length of an intercepted instruction; SVM without NRIPS fetches and decodes it, which is
-# done outside. What ends one, besides an interrupt, is a mapping that is missing, or touched for the first time. How
-# many an interrupt ends depends on how slow the kernel is: the debug kernel has fewer that nothing ends.
+# done outside. What ends one, besides an interrupt, is a mapping that is missing, or touched for the first time.
 stays_inside() {
 	local inside irq left least=60
 
 	grep -qw vmx /proc/cpuinfo || return 0
-	[[ $(uname -r) != *-debug ]] || least=20
 	read -r inside irq left < <(awk '/ asi_exits: .* exit_reason=0x(a|1f) / {
 		for (i = 1; i <= NF; i++) { split($i, f, "="); v[f[1]] = f[2] }
 		inside += v["inside"]
