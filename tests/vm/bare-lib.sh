@@ -24,8 +24,10 @@ hex() { printf '%#x' "$1"; }
 
 # start_bare OPTIONS OF START -- QEMU OPTIONS: with the trace of what happens to errors.
 start_bare() {
-	[[ $(l2 start --guest bare --smp 2 "$@" -trace 'ras_*' -D "$dir/trace") == "ready cpus 2" ]] ||
-		fail "the guest does not start"
+	local said
+
+	said=$(l2 start --guest bare --smp 2 "$@" -trace 'ras_*' -D "$dir/trace")
+	[[ $said == "ready cpus 2" || $* == *--incoming* ]] || fail "the guest does not start: $said"
 }
 
 # How often the log of QEMU has an event of this name.
@@ -38,6 +40,18 @@ says() {
 	shift
 	answer=$(l2 ask "$@")
 	[[ $answer == "$want" ]] || fail "$*: $answer, not $want"
+}
+
+# Until an access is being repeated.
+repeats() {
+	local tries before
+
+	before=$(events ras_retry)
+	for ((tries = 100; tries; tries--)); do
+		(($(events ras_retry) == before)) || return 0
+		sleep 0.1
+	done
+	fail "no access is repeated"
 }
 
 # What came of the other CPU's access, which has to end.

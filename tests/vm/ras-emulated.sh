@@ -46,7 +46,7 @@ check_access() { # HOW ESR OFFSET
 	want=$(printf 'far=%#x esr=%s' $((victim_vaddr[$1] + $3)) "$2")
 	[[ $(grep -o 'far=.*' $tracing/trace | sort -u) == "$want" ]] || fail "$1: not $want: $(grep sea: $tracing/trace)"
 	expect_isolated 1
-	dmesg | grep -q "Hardware Error.*physical_address: $(printf '0x%016x' "$(gpa "$1")")" || fail "$1: the record is not in the log"
+	dmesg | grep "Hardware Error.*physical_address: $(printf '0x%016x' "$(gpa "$1")")" >/dev/null || fail "$1: the record is not in the log"
 	ok "$1: $want, SIGBUS, isolated"
 }
 

@@ -3,7 +3,8 @@
  * sea-exit.so - for LD_PRELOAD with QEMU: a KVM that has KVM_CAP_ARM_SEA_TO_USER, as far as QEMU can tell.
  *
  * A vCPU's read of the page BAD, where the guest has nothing, comes out of KVM_RUN not as the MMIO exit that it is but
- * as KVM_EXIT_ARM_SEA, with the address if that is in its first half. KVM itself takes the abort that QEMU then sets
+ * as KVM_EXIT_ARM_SEA: in the page's first quarter with an address in RAM, in the second with its own, which is none of
+ * RAM, in the rest without one. KVM itself takes the abort that QEMU then sets
  * for the answer to its MMIO exit (Documentation/virt/kvm/api.rst, KVM_CAP_ARM_INJECT_EXT_DABT), so that all but the
  * exit's reason is real.
  */
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define BAD 0x7f000000ull
+#define RAM 0x41000000ull
 #define CAP_ARM_SEA_TO_USER 245 /* Linux 6.19 */
 #define EXIT_ARM_SEA 41
 #define FLAG_GPA_VALID 1
@@ -47,7 +49,7 @@ static void replace_exit(struct kvm_run *run)
 		return;
 	if (run->mmio.phys_addr % 4096 < 2048) {
 		sea.flags = FLAG_GPA_VALID;
-		sea.gpa = run->mmio.phys_addr;
+		sea.gpa = run->mmio.phys_addr % 4096 < 1024 ? RAM : run->mmio.phys_addr;
 	}
 	run->exit_reason = EXIT_ARM_SEA;
 	memcpy(&run->mmio, &sea, sizeof(sea)); /* both are in the union of the exits' data */
