@@ -26,7 +26,7 @@ hex() { printf '%#x' "$1"; }
 start_bare() {
 	local said
 
-	said=$(l2 start --guest bare --smp 2 "$@" -trace 'ras_*' -D "$dir/trace")
+	said=$(l2 start --guest bare --smp 2 "$@" -trace 'ras_*' -D "$dir/trace") || fail "QEMU does not start"
 	[[ $said == "ready cpus 2" || $* == *--incoming* ]] || fail "the guest does not start: $said"
 }
 
