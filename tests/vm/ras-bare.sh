@@ -247,7 +247,8 @@ check_migration() {
 	has 1 0x35 "QEMU error " "${pages[@]:9:3}"
 	[[ $(inject notify $page) =~ '"sequence": 13'[,}] ]] || fail "after the migration errors are numbered anew"
 	stop
-	answer=$(start_bare --accel tcg --incoming "$state" -- 2>&1) && fail "it goes to where the tables are others"
+	# On its way out after such a failure QEMU does not free all that it has.
+	answer=$(ASAN_OPTIONS=detect_leaks=0 start_bare --accel tcg --incoming "$state" -- 2>&1) && fail "it goes to where the tables are others"
 	[[ $answer == *"error sources are those of"* ]] || fail "a migration to other tables: no reason is given: $answer"
 	rm -f "$state"
 	ok "a migration takes waiting errors along, and is refused where the guest's tables would be others"

@@ -30,10 +30,10 @@ inside() {
 
 	# By KVM: a data abort from the same level, external, and the address.
 	says "abort esr 0x96000010 far 0x41000008" load 0x41000008
-	has 0 0x11 "QEMU error " 0x41000000
+	[[ $(events ras_record) == 1 ]] || fail "no record of the first error"
+	# From here to the acknowledgement there are 10 s of the guest's, who takes one to answer on a slow machine.
 	l2 ask other load 0x41001010
 	repeats
-	says busy other
 	[[ $(events ras_record) == 1 ]] || fail "the record was written over"
 	acknowledge 0
 	other_says "abort esr 0x96000010 far 0x41001010"
