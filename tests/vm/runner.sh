@@ -96,7 +96,7 @@ monitor() {
 	diff - "$dir/out" <<-'END' || fail "unexpected answers"
 		lab-monitor: mce 2 4: there is no CPU 2, the machine has 2
 		lab-monitor: mce 1 99: Invalid MCE bank number
-		1 error no such action; there are nmi, mce
+		1 error no such action; there are nmi, mce, memory-error
 	END
 }
 
