@@ -107,7 +107,8 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin)) {
 		int code = 0;
 
-		if (!strcmp(line, "touch\n") || !strcmp(line, "store\n") || !strcmp(line, "fetch\n"))
+		if (!strcmp(line, "touch\n") || !strcmp(line, "store\n") ||
+		    !strcmp(line, "fetch\n"))
 			code = run_into(page, line[0]);
 		else if (!strcmp(line, "where\n"))
 			printf("pfn 0x%llx\n", (unsigned long long)pfn_of((void *)page));

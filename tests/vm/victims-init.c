@@ -502,7 +502,8 @@ static void obey(const char *line)
 	else if (!strncmp(line, "table ", 6))
 		table(line + 6);
 	else if (sscanf(line, "console %d", &first) == 1)
-		say(klogctl(CONSOLE_LEVEL, NULL, first) ? "error the kernel does not take that" : "ok");
+		say(klogctl(CONSOLE_LEVEL, NULL, first) ? "error the kernel does not take that" :
+							  "ok");
 	else if (!strcmp(line, "record"))
 		record();
 	else if (!strcmp(line, "recorded"))

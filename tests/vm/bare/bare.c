@@ -275,7 +275,10 @@ static const char *place(void)
 
 static char kind_of(const char *word)
 {
-	return equal(word, "load") ? 'l' : equal(word, "store") ? 's' : equal(word, "fetch") ? 'f' : 0;
+	return equal(word, "load")  ? 'l' :
+	       equal(word, "store") ? 's' :
+	       equal(word, "fetch") ? 'f' :
+				      0;
 }
 
 static void do_access(char kind, uint64_t address, struct access *access)
@@ -341,7 +344,9 @@ static long psci(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 	register uint64_t x0 __asm__("x0") = function, x1 __asm__("x1") = a;
 	register uint64_t x2 __asm__("x2") = b, x3 __asm__("x3") = c;
 
-	__asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7");
+	__asm__ volatile("hvc #0"
+			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6",
+			   "x7");
 	return (long)x0;
 }
 

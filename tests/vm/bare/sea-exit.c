@@ -45,7 +45,8 @@ static void replace_exit(struct kvm_run *run)
 {
 	struct arm_sea sea = { .esr = 0x92000010 };
 
-	if (!run || run->exit_reason != KVM_EXIT_MMIO || run->mmio.is_write || run->mmio.phys_addr / 4096 != BAD / 4096)
+	if (!run || run->exit_reason != KVM_EXIT_MMIO || run->mmio.is_write ||
+	    run->mmio.phys_addr / 4096 != BAD / 4096)
 		return;
 	if (run->mmio.phys_addr % 4096 < 2048) {
 		sea.flags = FLAG_GPA_VALID;
