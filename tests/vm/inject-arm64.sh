@@ -34,10 +34,11 @@ no_poison() { [[ $(corrupted) == 0 ]] || fail "$1: HardwareCorrupted is $(corrup
 
 # refuses REASON ARGUMENT...
 refuses() {
-	local reason=$1
+	local reason=$1 answer
 
 	shift
-	"$tool" "$@" --dry-run -o json 2>/dev/null | grep -q "\"refusals\": *\[[^]]*\"$reason\"" || return 1
+	answer=$("$tool" "$@" --dry-run -o json 2>/dev/null) || true # 4, if it refuses
+	[[ $answer =~ \"refusals\":\ *\[[^]]*\"$reason\" ]]
 }
 
 # refused REASON ARGUMENT...: exit 4, for this reason, and nothing is poisoned.
@@ -64,9 +65,9 @@ find_page() {
 		awk -v bit="$2" -v start="$start" 'int($1 / 2 ^ bit) % 2 && !(int($1 / 2 ^ 19) % 2) { print start + NR - 1 }' |
 		shuf -n 20)
 	do
-		! { refuses "$1" --pfn "$pfn" && refuses "$1" --pfn "$pfn"; } || break
+		! { refuses "$1" --pfn "$pfn" && refuses "$1" --pfn "$pfn"; } || { echo "$pfn"; return; }
 	done
-	echo "$pfn"
+	fail "of 20 page frames with flag $2 none is refused as $1"
 }
 
 backend() { # NAME

@@ -24,7 +24,7 @@ l2() {
 
 clean_up() {
 	[[ ! -s $dir/pid || -s $dir/exit ]] || kill "$(<"$dir/pid")" 2>/dev/null || true
-	rm -rf "$dir"
+	rm -rf "$dir" "$dir.state"
 }
 trap clean_up EXIT
 trap 'exit 1' INT TERM HUP
@@ -88,8 +88,8 @@ check_boards() {
 	ok "unaligned, ROM, a device, nothing there, another mode: an error each, and nothing happens"
 }
 
-# ESR: ACPI's source is told apart by the exception class (0x25 data, 0x21 fetch, from the same level), bit 9 (external),
-# bit 6 (a store) and the status code 0x10.
+# What ESR says: the exception class (0x25 data, 0x21 fetch, from the same level), bit 9 (external), bit 6 (a store) and
+# the status code 0x10 (synchronous external abort).
 check_aborts() {
 	local answer
 
@@ -219,9 +219,8 @@ check_queue() {
 
 # Errors that the guest has not been told of go with it; they cannot go to where its tables would be others.
 check_migration() {
-	local state pages=() n answer
+	local state=$dir.state pages=() n answer
 
-	state=$(mktemp)
 	start "${large[@]}"
 	place 2 0x1000
 	for ((n = 0; n < 12; n++)); do
@@ -250,7 +249,6 @@ check_migration() {
 	# On its way out after such a failure QEMU does not free all that it has.
 	answer=$(ASAN_OPTIONS=detect_leaks=0 start_bare --accel tcg --incoming "$state" -- 2>&1) && fail "it goes to where the tables are others"
 	[[ $answer == *"error sources are those of"* ]] || fail "a migration to other tables: no reason is given: $answer"
-	rm -f "$state"
 	ok "a migration takes waiting errors along, and is refused where the guest's tables would be others"
 }
 
