@@ -67,7 +67,9 @@ bad | fast | 9 | - | echo the reason; exit 3 | fails
 LIST
 printed "the reason"
 printed "(exit 3)"
-say "a failure is counted and its output shown"
+[[ $(tail -n 4 "$tmp/out" | head -n 2) == $'FAILED: bad: exit 3\n    the reason' ]] ||
+	fail "the end does not name what failed"
+say "a failure is counted and its output shown, and named again at the end"
 
 # The limit takes the whole family: a child, one in a session of its own, and
 # one that ignores SIGTERM.
