@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # rasinject on arm64: both back ends verified, undone, and the victim alone hit; what would take more down is refused,
-# and nothing is poisoned then. tests/vm/inject.sh has more, on x86_64. Without --inside it starts the lab itself.
+# and nothing is poisoned then; --undo restores after kill -9. tests/vm/inject.sh has more, on x86_64. Without --inside
+# it starts the lab itself.
 set -euo pipefail
 shopt -s inherit_errexit
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tool=$repo/build/arm64/rasinject
-export RASINJECT_JOURNAL=/tmp/journal
 
 fail() {
 	echo "inject-arm64: $*" >&2
@@ -18,42 +18,8 @@ ok() {
 	echo "ok $* ($(cut -d. -f1 /proc/uptime) s)"
 }
 
-# shellcheck source=tests/vm/victim-lib.sh
-. "$repo/tests/vm/victim-lib.sh"
-
-# expect CODE ARGUMENT...: its exit status; what it prints is in /tmp/out and /tmp/err.
-expect() {
-	local want=$1 code=0
-
-	shift
-	"$tool" "$@" >/tmp/out 2>/tmp/err </dev/null || code=$?
-	[[ $code == "$want" ]] || fail "rasinject $*: exit $code, not $want: $(cat /tmp/out /tmp/err)"
-}
-
-no_poison() { [[ $(corrupted) == 0 ]] || fail "$1: HardwareCorrupted is $(corrupted) kB"; }
-
-# refuses REASON ARGUMENT...
-refuses() {
-	local reason=$1 answer
-
-	shift
-	answer=$("$tool" "$@" --dry-run -o json 2>/dev/null) || true # 4, if it refuses
-	[[ $answer =~ \"refusals\":\ *\[[^]]*\"$reason\" ]]
-}
-
-# refused REASON ARGUMENT...: exit 4, for this reason, and nothing is poisoned.
-refused() {
-	local reason=$1 before
-
-	shift
-	before=$(corrupted)
-	expect 4 "$@" --dry-run -o json
-	grep -q "\"refusals\": *\[[^]]*\"$reason\"" /tmp/out || fail "$* is not refused as $reason: $(cat /tmp/out)"
-	expect 4 "$@"
-	grep -q 'not injected: .*; --force does it all the same$' /tmp/err || fail "$*: $(cat /tmp/err)"
-	[[ $(corrupted) == "$before" ]] || fail "$*: refused, but HardwareCorrupted went to $(corrupted)"
-	ok "refused: $reason ($*)"
-}
+# shellcheck source=tests/vm/inject-lib.sh
+. "$repo/tests/vm/inject-lib.sh"
 
 # find_page REASON KPF-BIT: one of 20 page frames with this flag, in the first 256 MiB (a look at all takes a minute here),
 # that is refused for this reason. Some belong to the looker, and are something else when it has ended.
@@ -65,7 +31,7 @@ find_page() {
 		awk -v bit="$2" -v start="$start" 'int($1 / 2 ^ bit) % 2 && !(int($1 / 2 ^ 19) % 2) { print start + NR - 1 }' |
 		shuf -n 20)
 	do
-		! { refuses "$1" --pfn "$pfn" && refuses "$1" --pfn "$pfn"; } || { echo "$pfn"; return; }
+		! { refuses "$pfn" "$1" && refuses "$pfn" "$1"; } || { echo "$pfn"; return; }
 	done
 	fail "of 20 page frames with flag $2 none is refused as $1"
 }
@@ -90,11 +56,17 @@ inside() {
 	backend hwpoison
 	backend hard-offline
 
-	refused reserved --pfn $((16#$(awk '/Kernel code/ { split($1, range, "-"); print range[1]; exit }' /proc/iomem) / 4096 + 23))
+	refused_kernel_text
 	refused slab --pfn "$(find_page slab 7)"
+	refused page-table --pfn "$(find_page page-table 26)"
 	refused zero-page --pfn "$(find_page zero-page 24)"
 	refused not-ram --pfn 0x10
 	refused not-ram --pfn 0xfffffffffffff
+	refused_mapped
+	no_poison "all refusals"
+	refused_poisoned
+	filtered
+	killed_anywhere
 }
 
 if [[ ${1-} == --inside ]]; then

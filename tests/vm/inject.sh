@@ -11,47 +11,13 @@ shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
 
 cycles=${CYCLES:-23}
-hwpoison=/sys/kernel/debug/hwpoison
 module='/run/kernel/modules/lib/modules/*/kernel/mm/hwpoison-inject.ko'
 tool=$repo/build/rasinject
-export RASINJECT_JOURNAL=/tmp/journal
-journal=$RASINJECT_JOURNAL/rasinject.journal
 
-# shellcheck source=tests/vm/victim-lib.sh
-. "$repo/tests/vm/victim-lib.sh"
+# shellcheck source=tests/vm/inject-lib.sh
+. "$repo/tests/vm/inject-lib.sh"
 
-# ---- the tool ----------------------------------------------------------------------------------
-
-# expect CODE ARGUMENT...: its exit status; what it prints is in /tmp/out and /tmp/err.
-expect() {
-	local want=$1 code=0
-
-	shift
-	"$tool" "$@" >/tmp/out 2>/tmp/err </dev/null || code=$?
-	if [[ $code != "$want" ]]; then
-		cat /tmp/out /tmp/err >&2
-		fail "rasinject $*: exit $code, not $want"
-	fi
-	((want == 0)) || grep -q '^rasinject: .' /tmp/err || fail "rasinject $*: exit $code without a word"
-}
-
-printed() { grep -qE -- "$1" /tmp/out || { cat /tmp/out /tmp/err >&2; fail "does not print: $1"; }; }
-said() { grep -qE -- "$1" /tmp/err || { cat /tmp/out /tmp/err >&2; fail "does not say: $1"; }; }
-
-no_poison() { [[ $(corrupted) == 0 ]] || fail "$1: HardwareCorrupted is $(corrupted) kB"; }
-
-# No trace instance stays.
-no_instance() { [[ -z $(ls /sys/kernel/tracing/instances) ]] || fail "$1: a trace instance is left"; }
-
-# flags PFN: in hexadecimal, as the kernel says.
-flags() {
-	python3 -c 'import sys
-with open("/proc/kpageflags", "rb") as f:
-    f.seek(int(sys.argv[1], 0) * 8)
-    print(hex(int.from_bytes(f.read(8), "little")))' "$1"
-}
-
-poisoned() { (($(flags "$1") >> 19 & 1)); }
+# ---- pages -------------------------------------------------------------------------------------
 
 # find_page REASON SET CLEAR: a page frame beyond the first megabytes with these KPF bits and without those, in
 # hexadecimal; "none" as SET: without any flag, as kernel stacks are. Some are those of the looker, or of rasinject
@@ -67,11 +33,6 @@ find_page() {
 	done </tmp/pages
 	[[ -n $page ]] || fail "no page is refused as $reason, of $(wc -l </tmp/pages) tried"
 	echo "$page"
-}
-
-refuses() {
-	"$tool" --pfn "$1" --dry-run -o json >/tmp/out 2>/dev/null || true
-	jq -e --arg reason "$2" '.refusals == [$reason]' /tmp/out >/dev/null
 }
 
 # A process with 512 page tables; those that there were before it go to /tmp/before. Sets tables_pid.
@@ -118,24 +79,6 @@ free_pfn() {
 	    if free > longest:
 	        longest, middle = free, pfn - free // 2
 	print(hex(middle))
-	END
-}
-
-# vaddr PID NAME: the first address of a mapping with that in its name that is in memory.
-vaddr() {
-	python3 - "$@" <<-'END'
-	import sys
-	with open(f"/proc/{sys.argv[1]}/maps") as maps, open(f"/proc/{sys.argv[1]}/pagemap", "rb") as pagemap:
-	    for line in maps:
-	        if sys.argv[2] not in line:
-	            continue
-	        start, end = (int(x, 16) for x in line.split()[0].split("-"))
-	        for address in range(start, end, 4096):
-	            pagemap.seek(address // 4096 * 8)
-	            if int.from_bytes(pagemap.read(8), "little") >> 63:
-	                print(hex(address))
-	                sys.exit()
-	sys.exit("nothing there is in memory")
 	END
 }
 
@@ -217,30 +160,8 @@ json_and_dry_run() {
 
 # ---- what is refused ---------------------------------------------------------------------------
 
-# refused NAME ARGUMENT...: exit 4, with and without --dry-run, for this reason, and nothing is poisoned.
-refused() {
-	local name=$1 before after pfn
-
-	shift
-	before=$(corrupted)
-	expect 4 "$@" --dry-run -o json
-	jq -e --arg name "$name" '.result == "refused" and .exit == 4 and (.refusals | index($name) != null)' \
-		/tmp/out >/dev/null || fail "$* is not refused as $name: $(cat /tmp/out)"
-	pfn=$(jq -r .pfn /tmp/out)
-	expect 4 "$@"
-	said 'not injected: .*; --force does it all the same$'
-	after=$(corrupted)
-	[[ $before == "$after" ]] || fail "$*: refused, but HardwareCorrupted went to $after"
-	[[ $name == poisoned || $name == not-ram ]] || ! poisoned "$pfn" || fail "$*: refused, but poisoned"
-	ok "refused: $name ($*)"
-}
-
 refusals() {
-	local text
-
-	text=$(awk '/Kernel code/ { split($1, a, "-"); print a[1] }' /proc/iomem)
-	refused reserved --pfn $((0x$text / 4096 + 23))
-	said 'Kernel code'
+	refused_kernel_text
 	refused slab --pfn "$(find_page slab 80 80000)"
 	many_page_tables
 	refused page-table --pfn "$(find_page page-table 4000000 80000)"
@@ -253,26 +174,9 @@ refusals() {
 	refused not-ram --pfn 0xfffffffffffff
 	refused reserved --pfn 0xa8
 	refused kernel --pfn "$(find_page kernel none)"
-	refused shared-file --pid $$ --vaddr "$(vaddr $$ libc)"
-	refused init --pid 1 --vaddr "$(vaddr 1 '[stack]')"
-	refused family --pid $$ --vaddr "$(vaddr $$ '[stack]')"
-	refused_own_stack
+	refused_mapped
 	refused_many
 	no_poison "all refusals"
-}
-
-# Without randomisation the stack's last pages are at the same place in whatever is run.
-refused_own_stack() {
-	local code=0
-
-	# shellcheck disable=SC2016 # the inner shell's pid stays the tool's
-	setarch x86_64 -R bash -c 'exec "$0" --pid $$ --vaddr 0x7fffffffe000 -o json' "$tool" \
-		>/tmp/out 2>/tmp/err || code=$?
-	[[ $code == 4 ]] || { cat /tmp/out /tmp/err >&2; fail "its own stack: exit $code, not 4"; }
-	jq -e '.refusals == ["family"] and .owners[0].comm == "rasinject" and .owners[0].file == "[stack]"' \
-		/tmp/out >/dev/null || fail "its own stack: $(cat /tmp/out)"
-	no_poison "its own stack"
-	ok "refused: its own stack"
 }
 
 refused_many() {
@@ -305,46 +209,7 @@ refused_many() {
 	wait "$pid" || true
 }
 
-refused_poisoned() {
-	victim twice
-	expect 0 --pfn "${victim_pfn[twice]}"
-	refused poisoned --pfn "${victim_pfn[twice]}"
-	expect 5 --pfn "${victim_pfn[twice]}" --force
-	said 'the kernel refused: '
-	[[ $(corrupted) == 4 ]] || fail "poisoned twice: HardwareCorrupted is $(corrupted) kB"
-	gone twice 0
-	expect 0 --undo
-	no_poison "undo of what was poisoned once"
-	ok "already poisoned: refused, and by the kernel when forced"
-}
-
-# ---- what is not verified ----------------------------------------------------------------------
-
-filtered() {
-	victim filtered
-	echo 1 >$hwpoison/corrupt-filter-memcg
-	echo 1 >$hwpoison/corrupt-filter-enable
-	echo 999999 >$hwpoison/corrupt-filter-memcg
-	expect 6 --pfn "${victim_pfn[filtered]}"
-	said 'not verified: no memory_failure_event, KPF_HWPOISON, HardwareCorrupted'
-	no_poison "filtered"
-	[[ $(cat $hwpoison/corrupt-filter-enable) == 1 && $(cat $hwpoison/corrupt-filter-memcg) == 999999 ]] ||
-		fail "the filter was changed without being asked"
-	ok "filtered: exit 6, although corrupt-pfn said that all is well"
-
-	expect 0 --pfn "${victim_pfn[filtered]}" --memcg-filter
-	[[ $(cat $hwpoison/corrupt-filter-enable) == 1 && $(cat $hwpoison/corrupt-filter-memcg) == 999999 ]] ||
-		fail "--memcg-filter does not restore the filter"
-	grep -q 'filter_changed=1 filter_enable=1 filter_memcg=999999' "$journal" ||
-		fail "the filter's old state is not in the journal"
-	echo 0 >$hwpoison/corrupt-filter-enable
-	echo 0 >$hwpoison/corrupt-filter-memcg
-	says filtered touch >/dev/null
-	gone filtered 3
-	expect 0 --undo
-	no_poison "undo of --memcg-filter"
-	ok "--memcg-filter: set meanwhile, restored after, in the journal"
-}
+# ---- what the kernel refuses -------------------------------------------------------------------
 
 kernel_refuses() {
 	expect 5 --pfn 0x4000000 --force
@@ -368,41 +233,7 @@ kernel_refuses() {
 	ok "the kernel refuses, or lacks something: exit 5, 3, 4"
 }
 
-# ---- killed ------------------------------------------------------------------------------------
-
-stopped() { [[ $(awk '$1 == "State:" { print $2 }' "/proc/$1/status" 2>/dev/null) == T ]]; }
-
-# killed WHERE: at that point of an injection with --memcg-filter.
-killed() {
-	local pid code=0
-
-	victim killed
-	RASINJECT_STOP=$1 "$tool" --pfn "${victim_pfn[killed]}" --memcg-filter >/tmp/out 2>/tmp/err &
-	pid=$!
-	wait_for 10 stopped $pid || fail "it does not stop at $1"
-	kill -KILL $pid
-	wait $pid 2>/dev/null || code=$?
-	[[ $code == 137 ]] || fail "not killed: $code"
-	if [[ $1 == injected ]]; then
-		poisoned "${victim_pfn[killed]}" || fail "killed after the injection, but there was none"
-		[[ $(cat $hwpoison/corrupt-filter-enable) == 1 ]] || fail "the filter was not set"
-	else
-		no_poison "killed before the injection"
-	fi
-	tail -1 "$journal" | grep -q " begun .* pfn=${victim_pfn[killed]} " || fail "the journal has nothing of it"
-	expect 1 --pfn "$(free_pfn)"
-	said 'was cut off; rasinject --undo first'
-	expect 0 --undo
-	! poisoned "${victim_pfn[killed]}" || fail "killed at $1: still poisoned after --undo"
-	no_poison "killed at $1, undone"
-	[[ $(cat $hwpoison/corrupt-filter-enable) == 0 && $(cat $hwpoison/corrupt-filter-memcg) == 0 ]] ||
-		fail "killed at $1: the filter is still set after --undo"
-	no_instance "killed at $1, undone"
-	expect 0 --undo
-	printed '^total +un-poisoned 0, not poisoned 0, still poisoned 0$'
-	gone killed 0
-	ok "killed at $1: --undo restores page, counter, filter and trace instance"
-}
+# ---- accidents ---------------------------------------------------------------------------------
 
 # Between journal and injection the victim goes: its page is somebody else's by then, and is left alone.
 changes_hands() {
@@ -513,11 +344,6 @@ every_backend() {
 	backend_kills madvise --shared
 	soft_offline_moves
 	free_page
-}
-
-killed_anywhere() {
-	killed journal
-	killed injected
 }
 
 # Poison that nobody can undo comes last.
