@@ -28,19 +28,25 @@ counted() {
 		END { for (r in n) print "reason", r, n[r] }' /tmp/tiny | sort >/tmp/counted
 }
 
-# Runs the tiny program, and compares the three.
-compare() {
+# tiny WHEN ARGUMENT...: runs the tiny program traced; /tmp/trace, and /tmp/tiny with asi/stats from before the VM ended.
+tiny() {
 	local when=$1
 
+	shift
 	echo >$tracing/trace
 	echo 1 | tee $tracing/events/asi/asi_{exits,fault}/enable >/dev/null
-	# The last thing it prints is asi/stats, before it closes the VM.
-	"$repo/build/x86_64/tinykvm" "${counts[@]}" --reasons --stats >/tmp/tiny ||
+	"$repo/build/x86_64/tinykvm" "$@" --reasons --stats >/tmp/tiny ||
 		{ cat /tmp/tiny >&2; fail "the tiny program failed$when"; }
 	echo 0 | tee $tracing/events/asi/asi_{exits,fault}/enable >/dev/null
 	cat $tracing/trace >/tmp/trace
 	grep -qE 'entries-in-buffer/entries-written: ([0-9]+)/\1 ' /tmp/trace || fail "the trace lost events$when"
+}
 
+# Runs the tiny program, and compares the three.
+compare() {
+	local when=$1
+
+	tiny "$when" "${counts[@]}"
 	! grep -m 3 ' asi_fault: .* ip=asi_' /tmp/trace >&2 || fail "what switches, or counts, is not mapped itself$when"
 
 	traced
@@ -53,24 +59,54 @@ compare() {
 	ok "the program's own counts = asi_exits, for each of $(wc -l </tmp/own) reasons that it causes$when"
 }
 
-# With VMX the CPU tells the length of an intercepted instruction; SVM without NRIPS fetches and decodes it, which is
-# done outside. What ends one, besides an interrupt, is a mapping that is missing, or touched for the first time.
+# stays_inside WHAT REASONS COUNT LEAST: of the VM exits in /tmp/trace, at least so many are handled inside; besides
+# those only an interrupt ends a residency, or a mapping that is missing at the first touch.
 stays_inside() {
-	local inside irq left least=60
+	local what=$1 reasons=$2 count=$3 least=$4 inside irq left
 
-	grep -qw vmx /proc/cpuinfo || return 0
-	read -r inside irq left < <(awk '/ asi_exits: .* exit_reason=0x(a|1f) / {
+	read -r inside irq left < <(awk -v line=" asi_exits: .* exit_reason=0x($reasons) " '$0 ~ line {
 		for (i = 1; i <= NF; i++) { split($i, f, "="); v[f[1]] = f[2] }
 		inside += v["inside"]
 		left += v["outside"]
 		if (v["cause"] == "irq") irq += v["ended"]; else left += v["ended"]
 		} END { print inside + 0, irq + 0, left + 0 }' /tmp/trace)
-	((inside + irq + left == 78 && inside >= least && left <= 6)) || {
-		grep -E ' asi_(exits|fault): .* exit_reason=0x(a|1f)' /tmp/trace | grep -v cause=irq | head -12 >&2
-		fail "of 78 CPUID and RDMSR exits $inside were handled inside (at least $least), $irq ended by an" \
+	((inside + irq + left == count && inside >= least && left <= 6)) || {
+		grep -E " asi_(exits|fault): .* exit_reason=0x($reasons)" /tmp/trace | grep -v cause=irq | head -12 >&2
+		fail "of $count exits for $what $inside were handled inside (at least $least), $irq ended by an" \
 			"interrupt, $left left for another cause (at most 6)"
 	}
-	ok "of 78 CPUID and RDMSR exits $inside were handled inside, $irq ended by an interrupt, $left left"
+	ok "of $count exits for $what $inside were handled inside, $irq ended by an interrupt, $left left"
+}
+
+# A vCPU's ranges and its VM's while the tiny program holds the VM: how many of this owner.
+held_ranges() { # OWNER ARGUMENT...
+	local owner=$1 n
+
+	shift
+	"$repo/build/x86_64/tinykvm" "$@" --hold </tmp/hold >/tmp/held &
+	until grep -q '^hold$' /tmp/held; do
+		kill -0 $! || fail "the tiny program failed"
+		sleep 0.1
+	done
+	n=$(awk -v pid=$! -v owner="$owner" '$1 == pid && $3 == owner { n++ } END { print n + 0 }' $asi/ranges)
+	echo >/tmp/hold
+	wait $! || fail "the tiny program failed"
+	echo "$n"
+}
+
+# What KVM finds by looking: a slot for each piece of guest memory, the devices of its own and the buses they are on.
+looks_are_mapped() {
+	local plain slot
+
+	mkfifo /tmp/hold
+	exec 3<>/tmp/hold
+	plain=$(held_ranges vm --cpuid 1)
+	slot=$(held_ranges vm --cpuid 1 --touch 1)
+	exec 3>&-
+	((slot == plain + 1)) || fail "with a memory slot more $slot ranges of the VM, with one less $plain"
+	ok "each memory slot is a range of its own, of $slot"
+	tiny ", with KVM's interrupt controller" --pic 2000
+	stays_inside "ports of KVM's own" "$io" 2000 1000
 }
 
 # The tracer's buffer is not mapped. Both vendors call this function a few instructions before VM entry, VMX after
@@ -88,10 +124,14 @@ fault_before_entry() {
 }
 
 inside() {
+	local intercepted='72|7c' io=7b # exit reasons: CPUID and RDMSR, a port
+
+	! grep -qw vmx /proc/cpuinfo || intercepted='a|1f' io=1e
 	echo 16384 >$tracing/buffer_size_kb
 	compare ""
 	grep -E 'residencies|faults|ended|vmexit' /tmp/tiny
-	stays_inside
+	stays_inside "CPUID and RDMSR" "$intercepted" 78 60
+	looks_are_mapped
 	fault_before_entry
 	echo "$test_name: $checks checks"
 }

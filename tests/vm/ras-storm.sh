@@ -12,6 +12,7 @@ dir=/tmp/l2-storm
 fail() {
 	echo "ras-storm: $*" >&2
 	tail -n 5 "$dir/qemu.log" >&2 2>/dev/null || true
+	! cp "$dir/console.log" "$repo/build/ras-storm.console" 2>/dev/null || echo "ras-storm: the guest's console: build/ras-storm.console" >&2
 	exit 1
 }
 
@@ -20,7 +21,7 @@ ok() {
 }
 
 l2() {
-	"$repo/scripts/l2-arm64" --name storm "$@"
+	"$repo/scripts/l2-arm64" --name storm --timeout $((120 + ${count:-0})) "$@"
 }
 
 # How often the log of QEMU has an event of this name.
@@ -28,9 +29,39 @@ events() {
 	grep -c "^$1 " "$dir/trace" || true
 }
 
+# Poisons pages of the guest in the host, 50 after each look at where they are: what is moved meanwhile would be
+# somebody else's, the guest's own free memory among it.
+poison() { # GPA...
+	local hpas hvas=() hpa hva first=$(($1))
+
+	echo never >/sys/kernel/mm/transparent_hugepage/enabled # for khugepaged moves pages
+	echo 0 >/proc/sys/vm/compaction_proactiveness
+	while (($#)); do
+		mapfile -t hpas < <(l2 hpa "${@:1:50}")
+		for hpa in "${hpas[@]}"; do
+			read -r hpa hva <<<"$hpa"
+			hvas+=("$hva")
+			echo "$hpa" >/sys/devices/system/memory/hard_offline_page
+		done
+		shift $(($# < 50 ? $# : 50))
+	done
+	is_poisoned $((hvas[0] - first)) || fail "not all of ${#hvas[@]} pages are poisoned, or others are"
+}
+
+# Of the guest's memory, which begins at 1 GiB, just these pages are gone from QEMU's: not present (bit 63), something
+# else (62), and there is no swap here. OFFSET: from the guest's addresses to QEMU's.
+is_poisoned() { # OFFSET
+	local start=$((1 << 30)) size=$((512 << 20)) gone # 8 bytes for each 4 KiB
+
+	gone=$(dd if="/proc/$(<"$dir/pid")/pagemap" bs=$((size / 512)) skip=$((($1 + start) / 512)) count=1 \
+		iflag=skip_bytes,fullblock status=none | od -An -v -w8 -tx8 |
+		awk -v start=$start '/^ [4-7]/ { print start + (NR - 1) * 4096 }')
+	[[ $gone == "$(printf '%d\n' "${gpas[@]}" | sort -n)" ]]
+}
+
 # A guest, $1 victims and a neighbour, each victim's page poisoned.
 prepare() { # COUNT QEMU OPTIONS
-	local count=$1 mapped gpas hpas
+	local count=$1 mapped gpas
 
 	shift
 	l2 start --smp 2 -- "$@" >/dev/null
@@ -42,11 +73,8 @@ prepare() { # COUNT QEMU OPTIONS
 		address[n]=${BASH_REMATCH[1]}
 		gpas[n]=${BASH_REMATCH[2]}
 	done
-	mapfile -t hpas < <(l2 hpa "${gpas[@]}" | cut -d' ' -f1)
-	[[ $(printf '%s\n' "${hpas[@]}" | sort -u | wc -l) == "$count" ]] || fail "not $count different host pages"
-	for n in "${hpas[@]}"; do
-		echo "$n" >/sys/devices/system/memory/hard_offline_page
-	done
+	[[ $(printf '%s\n' "${gpas[@]}" | sort -u | wc -l) == "$count" ]] || fail "not $count different pages"
+	poison "${gpas[@]}"
 	ok "$count pages of the guest are poisoned"
 }
 
@@ -65,7 +93,7 @@ patched() {
 	# Numbered records: without the numbers Linux takes a second one for the same page, which comes when another
 	# CPU's interrupt took the first one along, for the first, and sends a SIGBUS that is of no memory error.
 	prepare "$count" -global acpi-ged.x-error-block-size=4096 -trace 'ras_*' -D "$dir/trace"
-	said=$(l2 ask touch 0 $((count - 1)))
+	said=$(l2 ask touch 0 $((count - 1))) || fail "the guest does not answer: $(grep -aE 'panic|Out of memory' "$dir/console.log" || true)"
 	for ((n = 0; n < count; n++)); do
 		grep -qE "^victim $n sigbus code 4 address ${address[n]} lsb 12 ns " <<<"$said" ||
 			fail "victim $n: $(grep "^victim $n " <<<"$said" || echo nothing)"

@@ -8,12 +8,12 @@
  * a triple fault, which is an exit reason of its own and so adds to no other.
  *
  * What is exact: everything that the guest causes. One round makes
- *   out + kport  I/O exits      hlt  HLT exits     cpuid  CPUID exits    msr  RDMSR exits
+ *   out + kport + pic  I/O exits      hlt  HLT exits     cpuid  CPUID exits    msr  RDMSR exits
  *   touch        nested page faults, and 2 more in the first round only (code page, data page)
  *   1            shutdown (triple fault)
  * What is not: exits that come from outside, which are the host's interrupts (SVM 0x60, VMX 1) and
- * NMIs (SVM 0x61, VMX 0). There is no in-kernel interrupt controller, so no timer of the VM and no
- * asynchronous page fault; the touched pages are kept out of huge pages, so each is one fault, unless
+ * NMIs (SVM 0x61, VMX 0). Only --pic has KVM's own interrupt controllers, and no interrupt, so there is
+ * no timer of the VM and no asynchronous page fault; the touched pages are kept out of huge pages, so each is one fault, unless
  * the host migrates or merges pages meanwhile, which the lab's kernel does not do unasked.
  */
 #define _GNU_SOURCE
@@ -44,9 +44,11 @@
 #define STATS "/sys/kernel/debug/asi/stats"
 
 /* In the order in which the guest goes through them; DATA_GPA holds counts[], then done[]. */
-enum kind { OUT, HLT, KPORT, MSR, CPUID, TOUCH, KINDS };
+enum kind { OUT, HLT, KPORT, MSR, CPUID, TOUCH, PIC, KINDS };
 
-static const char *const kind_name[KINDS] = { "out", "hlt", "kport", "msr", "cpuid", "touch" };
+static const char *const kind_name[KINDS] = {
+	"out", "hlt", "kport", "msr", "cpuid", "touch", "pic"
+};
 
 struct data {
 	uint32_t counts[KINDS]; /* how many to make of each kind, this round */
@@ -66,7 +68,7 @@ asm("	.pushsection .rodata\n"
     "	testl	%esi, %esi\n"
     "	jz	2f\n"
     "1:	\\exit\n"
-    "	incl	0x2018 + 4 * \\kind\n"
+    "	incl	0x201c + 4 * \\kind\n"
     "	decl	%esi\n"
     "	jnz	1b\n"
     "2:\n"
@@ -91,12 +93,13 @@ asm("	.pushsection .rodata\n"
     "	loop_of	4, cpuid_0\n"
     "	movl	$0x1000000, %edi\n"
     "	loop_of	5, touch_next\n"
+    "	loop_of	6, inb $0x21, %al\n" /* the mask of KVM's 8259A */
     "	int3\n" /* with an IDT of size 0: a triple fault */
     "guest_code_end:\n"
     "	.code64\n"
     "	.popsection\n");
 
-_Static_assert(DATA_GPA == 0x2000 && sizeof(uint32_t) * KINDS == 0x18 && TOUCH_GPA == 0x1000000 &&
+_Static_assert(DATA_GPA == 0x2000 && sizeof(uint32_t) * KINDS == 0x1c && TOUCH_GPA == 0x1000000 &&
 		       PORT_USER == 0x10 && PORT_KERNEL == 0x20,
 	       "as written in the guest's code");
 
@@ -147,16 +150,18 @@ static void open_kport(struct vm *vm)
 		die("KVM_IOEVENTFD port %#x: %m", PORT_KERNEL);
 }
 
-static void open_vm(struct vm *vm, uint32_t touch)
+static void open_vm(struct vm *vm, const uint32_t *counts)
 {
 	vm->fd = create_vm(&vm->kvm);
+	if (counts[PIC] && ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
+		die("KVM_CREATE_IRQCHIP: %m");
 
 	vm->code = map_guest_memory(vm->fd, 0, CODE_GPA, PAGE);
 	memcpy(vm->code, guest_code, guest_code_end - guest_code);
 	vm->data = map_guest_memory(vm->fd, 1, DATA_GPA, PAGE);
 	memset(vm->data, 0, PAGE);
-	if (touch)
-		vm->touch = map_guest_memory(vm->fd, 2, TOUCH_GPA, (size_t)touch * PAGE);
+	if (counts[TOUCH])
+		vm->touch = map_guest_memory(vm->fd, 2, TOUCH_GPA, (size_t)counts[TOUCH] * PAGE);
 	open_kport(vm);
 
 	vm->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
@@ -250,7 +255,7 @@ static void check_counts(const struct vm *vm, const uint32_t *counts)
 		if (vm->data->done[i] != (uint32_t)want)
 			die("%s: the guest counted %u, not %u (modulo 2^32)", kind_name[i],
 			    vm->data->done[i], (uint32_t)want);
-		if (i != MSR && i != CPUID && vm->seen[i] != want)
+		if (i != MSR && i != CPUID && i != PIC && vm->seen[i] != want)
 			die("%s: seen from outside %lu, not %lu", kind_name[i],
 			    (unsigned long)vm->seen[i], (unsigned long)want);
 	}
@@ -283,10 +288,10 @@ static void print_reasons(const struct vm *vm, const uint32_t *counts)
 	svm = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1 << 2);
 	for (i = 0; i < KINDS; i++)
 		n[i] = counts[i] * vm->rounds;
-	n[OUT] += n[KPORT];
+	n[OUT] += n[KPORT] + n[PIC];
 	n[TOUCH] += 2;
 	for (i = 0; i < KINDS; i++)
-		if (i != KPORT && n[i])
+		if (i != KPORT && i != PIC && n[i])
 			printf("reason %#x %lu\n", svm ? reason[i].svm : reason[i].vmx,
 			       (unsigned long)n[i]);
 	printf("reason %#x %lu\n", svm ? shutdown.svm : shutdown.vmx, (unsigned long)vm->rounds);
@@ -312,12 +317,13 @@ static void print_stats(void)
 static void __attribute__((noreturn)) usage(int code)
 {
 	fprintf(code ? stderr : stdout,
-		"usage: tinykvm [--out N] [--hlt N] [--kport N] [--msr N] [--cpuid N] [--touch N]\n"
+		"usage: tinykvm [--out N] [--hlt N] [--kport N] [--msr N] [--cpuid N] [--touch N] [--pic N]\n"
 		"               [--loop] [--name NAME] [--reasons] [--stats] [--hold]\n"
 		"A VM with one vCPU that makes exactly N VM exits of each kind:\n"
 		"  --out     an I/O port that user space handles     --hlt    HLT, to user space\n"
 		"  --kport   an I/O port that the kernel handles     --msr    RDMSR, in the kernel\n"
 		"  --cpuid   CPUID, in the kernel                    --touch  first touch of a page (N <= %d)\n"
+		"  --pic     a port of KVM's interrupt controller, which the VM then has: not with --hlt\n"
 		"Prints `pid PID` first, at the end `rounds N` and a line KIND N for each kind.\n"
 		"  --loop     start over until SIGTERM or SIGINT; the round is finished, so counts stay exact\n"
 		"  --name     the process's name (15 characters)\n"
@@ -339,6 +345,7 @@ static void parse(int argc, char **argv, struct options *opt)
 					       { "msr", required_argument, NULL, MSR },
 					       { "cpuid", required_argument, NULL, CPUID },
 					       { "touch", required_argument, NULL, TOUCH },
+					       { "pic", required_argument, NULL, PIC },
 					       { "name", required_argument, NULL, NAME },
 					       { "reasons", no_argument, NULL, REASONS },
 					       { "stats", no_argument, NULL, STATS_ },
@@ -350,7 +357,7 @@ static void parse(int argc, char **argv, struct options *opt)
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case OUT ... TOUCH:
+		case OUT ... PIC:
 			opt->counts[c] = number(optarg, c == TOUCH ? TOUCH_MAX : UINT32_MAX);
 			break;
 		case NAME:
@@ -374,7 +381,7 @@ static void parse(int argc, char **argv, struct options *opt)
 			usage(2);
 		}
 	}
-	if (optind != argc)
+	if (optind != argc || (opt->counts[PIC] && opt->counts[HLT]))
 		usage(2);
 }
 
@@ -394,7 +401,7 @@ int main(int argc, char **argv)
 	}
 	printf("pid %d\n", getpid());
 
-	open_vm(&vm, opt.counts[TOUCH]);
+	open_vm(&vm, opt.counts);
 	/* Where the guest's code page is in this process: for tests that look at guest memory. */
 	printf("code %p\n", (void *)vm.code);
 	do {

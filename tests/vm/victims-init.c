@@ -54,7 +54,7 @@
 #define WIDE_POOL 512 /* pages, among which there are so many aligned ones */
 #define RECORDING "/raslat.flr"
 #define CONSOLE_LEVEL 8 /* SYSLOG_ACTION_CONSOLE_LEVEL */
-#define ANSWER_LIMIT 60 /* seconds for all victims of one command */
+#define ANSWER_LIMIT (60 + victim_count / 2) /* seconds for all victims of one command */
 
 enum state { ALIVE, EXITED, KILLED };
 
