@@ -242,6 +242,10 @@ check-full: ##@ hours @ every test; resumes, and repeats none that passed on thi
 check-list: ##@ 0 s @ names, tiers and needs of the tests and what each shows
 	@tests/run -l
 
+.PHONY: bench-asi
+bench-asi: all ##@ 3 min @ why the VM exits of a Linux guest leave its address space (needs the kernel)
+	@tests/vm/asi-linux.sh 60
+
 .PHONY: patches-check
 patches-check: ##@ 1 min cold, 10 s warm @ the patch queues: headers, zero fuzz, checkpatch
 	@scripts/patches kernel check

@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What a Linux guest with two vCPUs still lacks under a mixed load of SECONDS (20): every missing mapping is one that is
+# known, with its reason; CPUID is handled inside. Prints why VM exits leave, by reason (make bench-asi). What the
+# tracepoints say of the guest's whole life is what asi/stats says.
+set -euo pipefail
+
+# shellcheck source=tests/vm/asi-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
+
+tracing=/sys/kernel/tracing
+trigger=$tracing/events/asi/asi_exits/trigger
+histogram='hist:keys=exit_reason,cause:vals=inside,ended,outside'
+
+# Functions that touch what stays out, a line each, and why.
+known() {
+	cat <<-'END'
+	kvm_read_guest_offset_cached   guest memory, by the VMM's mapping: has the guest taken the end of an interrupt
+	kvm_write_guest_offset_cached  the same: it need not tell of the end of this one
+	hrtimer_active                 the CPU's timers, which are everybody's
+	END
+}
+
+# "REASON CAUSE INSIDE ENDED OUTSIDE" for each pair, of all residencies until now.
+exits() {
+	tr -d '{},:' <$tracing/events/asi/asi_exits/hist |
+		awk '$1 == "exit_reason" { print $2, $4, $8, $10, $12 }' | sort
+}
+
+# since BEFORE NOW: the differences.
+since() {
+	awk 'FNR == NR { for (i = 3; i <= 5; i++) n[$1 " " $2, i] = $i; next }
+		{ print $1, $2, $3 - n[$1 " " $2, 3], $4 - n[$1 " " $2, 4], $5 - n[$1 " " $2, 5] }' "$1" "$2"
+}
+
+matrix() {
+	awk '
+	BEGIN {
+		split("fault sensitive irq sched halt user", cause)
+		split("96 intr 97 nmi 100 vintr 114 cpuid 120 hlt 123 io 124 msr 129 vmmcall 1024 npf", word)
+		for (i = 1; i in word; i += 2) name[word[i]] = word[i + 1]
+		printf "%-8s %8s %8s", "VM-EXIT", "COUNT", "INSIDE"
+		for (i = 1; i <= 6; i++) printf " %9s", cause[i]
+		printf " %8s\n", "OUTSIDE"
+	}
+	{ inside[$1] += $3; left[$1, $2 + 1] += $4; outside[$1] += $5; count[$1] += $3 + $4 + $5 }
+	END {
+		for (reason in count) {
+			if (!count[reason]) continue
+			printf "%-8s %8d %8d", reason in name ? name[reason] : sprintf("%#x", reason), count[reason], inside[reason]
+			for (i = 1; i <= 6; i++) printf " %9d", left[reason, i]
+			printf " %8d\n", outside[reason]
+		}
+	}' "$1"
+}
+
+# The guest under load, watched for some seconds. Leaves /tmp/window: exits, and /tmp/sites: missing mappings.
+watch_guest() {
+	local seconds=$1 guest
+
+	mkfifo /tmp/stop
+	exec 3<>/tmp/stop
+	"$repo/scripts/l2" --name linux --smp 2 --load mixed --seconds $((seconds + 120)) --input /tmp/stop \
+		--timeout $((seconds + 240)) >/tmp/l2.log 2>&1 &
+	guest=$!
+	until grep -qa '^L2 READY' /tmp/l2.log; do
+		kill -0 $guest || { tail -20 /tmp/l2.log >&2; fail "the guest did not boot"; }
+		sleep 0.2
+	done
+	sleep 5 # every load has run by then, and guest memory is there
+	exits >/tmp/before
+	"$repo/build/asi-faulttop" --once "$seconds" -o json --strict >/tmp/sites || fail "asi-faulttop: exit code $?"
+	exits >/tmp/now
+	echo >&3
+	wait $guest || { tail -20 /tmp/l2.log >&2; fail "the guest did not run its load and power off"; }
+	since /tmp/before /tmp/now >/tmp/window
+}
+
+only_known() {
+	local functions unknown
+
+	functions=$(jq -r 'select(.type == "row") | .function' /tmp/sites | sort -u)
+	unknown=$(comm -23 <(echo "$functions") <(known | awk '{ print $1 }' | sort))
+	[[ -z $unknown ]] || {
+		jq -c 'select(.type == "row") | [.count, .function, .object, .vm_exits[0].name]' /tmp/sites >&2
+		fail "not known to be missing: ${unknown//$'\n'/ }"
+	}
+	ok "what is missing: $(jq -s '[.[] | select(.type == "row")] | length' /tmp/sites) sites, in functions that are known"
+}
+
+# cpuid_stays: of the CPUIDs, those that left for another cause than an interrupt.
+cpuid_stays() {
+	local all left
+
+	read -r all left < <(awk '$1 == 114 { all += $3 + $4 + $5; left += $5; if ($2 != 2) left += $4 }
+		END { print all + 0, left + 0 }' /tmp/window)
+	((all >= 1000 && left * 1000 <= all)) || fail "of $all CPUIDs $left left for another cause than an interrupt"
+	ok "of $all CPUIDs $left left for another cause than an interrupt"
+}
+
+# The tracepoints' sums and the counters, over the guest's life.
+same_counts() {
+	exits | awk '{ inside[$1] += $3; ended[$1] += $4; outside[$1] += $5 }
+		END { for (r in inside) printf "%#x %d %d %d\n", r, inside[r], ended[r], outside[r] }' | sort >/tmp/traced
+	awk '$1 == 0 && $4 ~ /^vmexit\./ { split($4, f, "."); n[f[2], f[3]] = $5; reason[f[2]] }
+		END { for (r in reason) print r, n[r, "inside"] + 0, n[r, "ended"] + 0, n[r, "outside"] + 0 }' \
+		$asi/stats | sort >/tmp/counted
+	diff -u /tmp/traced /tmp/counted >&2 || fail "the tracepoints' sums (-) and asi/stats (+) differ"
+	ok "the tracepoints' sums are those of asi/stats, for each of $(wc -l </tmp/counted) reasons"
+}
+
+inside() {
+	echo "$histogram" >$trigger
+	watch_guest "$1"
+	same_counts
+	echo "VM exits in $1 s, and what ended the residency ($(jq -r 'select(.type == "summary") | .platform' /tmp/sites), 2 vCPUs):"
+	matrix /tmp/window
+	jq -r 'select(.type == "row") | "\(.count)\t\(.function)\t\(.object)\ton \(.vm_exits[0].name)"' /tmp/sites
+	only_known
+	cpuid_stays
+	echo "$test_name: $checks checks"
+}
+
+if [[ ${1-} == --inside ]]; then
+	inside "$2"
+else
+	seconds=${1:-20}
+	run_inside $((seconds + 200)) "$seconds"
+fi
