@@ -146,6 +146,8 @@ check_aborts() {
 
 # An error of one CPU, while the guest has not acknowledged that of the other.
 check_repeats() {
+	local before
+
 	start
 	place 1 0x400
 	poison $page
@@ -174,8 +176,12 @@ check_repeats() {
 	[[ $(events ras_record) == 2 ]] || fail "a record was written over another"
 	[[ $(grep '^ras_sea ' "$dir/trace" | tail -1) == *'recorded 0'* ]] || fail "the abort without a record is not told"
 	grep -qE 'not acknowledged the previous error for 1[0-9]{4} ms' "$dir/qemu.log" || fail "QEMU does not say why there is no record"
+	# That makes a guest look at the record that is there. Whoever waits too does not follow at once.
+	before=$(events ras_retry)
+	says "abort esr 0x96000210 far $page" load $page
+	(($(events ras_retry) > before + 1000)) || fail "the next abort without a record came after $(($(events ras_retry) - before)) tries"
 	stop
-	ok "never acknowledged: an abort without a record, after 10 s"
+	ok "never acknowledged: an abort without a record after 10 s, and one more after 10 s more"
 }
 
 # Until the second source has had so many errors recorded.
