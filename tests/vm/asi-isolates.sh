@@ -42,9 +42,11 @@ counted() {
 	    assert mine[0]["pid"] == pid and mine[0]["vm"] == vm and mine[0]["vcpus"] == [0], mine[0]
 	    assert int(mine[0]["ip"], 16) == symbols[name]
 	    assert int(mine[0]["address_min"], 16) == int(mine[0]["address_max"], 16) == address
-	    # A read, of what is not present, before any VM exit of that residency.
+	    # A read, of what is not present, before any VM exit of that residency; but the first residency is the one
+	    # that was there when the touches were asked for, and may have answered CPUIDs.
 	    assert not mine[0]["write"] and not mine[0]["fetch"], mine[0]
-	    assert [e["reason"] for e in mine[0]["vm_exits"]] == [0xffffffff], mine[0]
+	    exits = {e["reason"]: e["count"] for e in mine[0]["vm_exits"]}
+	    assert exits.pop(0xffffffff) >= 22 and set(exits) <= {0x72}, mine[0]
 	assert summary["type"] == "summary" and summary["lost_events"] == 0, summary
 	assert not any(summary["lost"].values()), summary
 	assert summary["unaccounted"] == 0 and summary["events"] == summary["counted"], summary
