@@ -32,6 +32,9 @@ exits() {
 		END { for (p in pair) print p, n[p, "inside"] + 0, n[p, "ended"] + 0, n[p, "outside"] + 0 }' | sort
 }
 
+# What the two histograms had no room for.
+dropped() { awk '$1 == "Dropped:" { n += $2 } END { print n + 0 }' $tracing/events/asi/asi_exits/hist; }
+
 # since BEFORE NOW: the differences.
 since() {
 	awk 'FNR == NR { for (i = 3; i <= 5; i++) n[$1 " " $2, i] = $i; next }
@@ -89,6 +92,7 @@ only_known() {
 	jq -r 'select(.type == "row") | "\(.object | sub("[+@].*"; ""))\(if .region == "user" then ":" + .function else "" end) \(.count) \(.function)"' /tmp/sites |
 		awk 'FNR == NR { known[$1]; next } !($1 in known)' <(known) - >/tmp/unknown
 	unknown=$(awk '{ n += $2 } END { print n + 0 }' /tmp/unknown)
+	[[ $(jq -s '[.[] | select(.type == "row")] | length' /tmp/sites) != 0 ]] || fail "asi-faulttop has seen no fault at all"
 	((unknown * 1000 <= exits)) || { cat /tmp/unknown >&2; fail "$unknown faults in $exits VM exits are of what is not known to be missing"; }
 	ok "of $exits VM exits $unknown made a fault of what is not known to be missing"
 }
@@ -119,7 +123,8 @@ inside() {
 	printf '%s\n' "${histograms[1]}" >>$trigger
 	watch_guest "$1"
 	same_counts
-	echo "VM exits in $1 s, and what ended the residency ($(jq -r 'select(.type == "summary") | .platform' /tmp/sites), 2 vCPUs):"
+	[[ $(grep -c '^ *Dropped: 0' $tracing/events/asi/asi_exits/hist) == 2 ]] || fail "the histograms have lost $(dropped) events"
+	echo "VM exits in $1 s, none lost, and what ended the residency ($(jq -r 'select(.type == "summary") | .platform' /tmp/sites), 2 vCPUs):"
 	matrix /tmp/window
 	jq -r 'select(.type == "row") | "\(.count)\t\(.function)\t\(.object)\ton \(.vm_exits[0].name)"' /tmp/sites
 	only_known
