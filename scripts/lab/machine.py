@@ -15,6 +15,7 @@ from lab.rundir import make_run_dir
 
 GO_DOWN_LIMIT = 20      # seconds from a command's end to the machine's
 CONSOLE_LINES = 30      # shown on failure
+SPLAT_LINES = 40        # of the console from the first splat on
 # Bad page, oops, warning, soft lockup: the kernel's own record, whatever the console showed.
 TAINT_OF_SPLAT = 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14
 
@@ -165,14 +166,15 @@ class Machine:
             raise Failure("splat", f"the kernel is tainted ({new_taint:#x})")
 
     def splat(self):
-        """The first line of the console log that a sound kernel does not print, or None."""
+        """The console log from the first line that a sound kernel does not print: some lines, or none."""
         try:
             with open(self.console, "rb") as f:
                 text = f.read().replace(b"\r", b"")
         except OSError:
-            return None
+            return []
         found = splat_pattern().search(text)
-        return text[found.start():].split(b"\n", 1)[0] if found else None
+        lines = text[found.start():].splitlines()[:SPLAT_LINES] if found else []
+        return [line.decode(errors="replace") for line in lines]
 
     def boot(self, wake):
         """Run the machine to its end; how it failed, or None."""
@@ -192,7 +194,8 @@ class Machine:
             self.stop()
         splat = None if self.signals else self.splat()
         if splat:
-            failure = Failure("splat", splat.decode(errors="replace"))
+            where = [line[line.index("RIP: "):] for line in splat if "RIP: " in line]
+            failure = Failure("splat", ", ".join(splat[:1] + where[:1]))
         return failure
 
     def run(self, wake):
@@ -213,6 +216,11 @@ class Machine:
     def clean_up(self):
         """After a sound run: remove what nobody will look at."""
 
+    @staticmethod
+    def show_lines(lines):
+        for line in lines:
+            print("  " + (line if isinstance(line, str) else line.decode(errors="replace")), file=sys.stderr)
+
     def show(self):
         """For whoever has to find out what happened."""
         if not self.command:
@@ -226,6 +234,9 @@ class Machine:
             except OSError:
                 continue
             if name == "console.log":
+                splat = self.splat()
+                if splat:
+                    say(f"the console from the first splat on ({self.console}):")
+                    self.show_lines(splat)
                 say(f"last lines of the console ({self.console}):")
-            for line in lines[-CONSOLE_LINES:]:
-                print("  " + line.decode(errors="replace"), file=sys.stderr)
+            self.show_lines(lines[-CONSOLE_LINES:])
