@@ -146,7 +146,7 @@ inside() {
 	kill "$pages_pid"
 	tiny_stop
 	echo stop >&9
-	wait "$l2_pid" || { tail -20 $l2_log >&2; fail "the guest did not end well"; }
+	wait "$l2_pid" || { show_guest $l2_log; fail "the guest did not end well"; }
 	ok "$(grep -a '^L2 RESULT' $l2_log | tr -d '\r')"
 	echo "$test_name: $checks checks"
 }

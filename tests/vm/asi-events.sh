@@ -42,7 +42,7 @@ guests() {
 
 	for ((n = 1; ; n++)); do
 		"$repo/scripts/l2" --name "events-$n" --smp 2 --load mixed --seconds 15 --timeout 300 >/tmp/l2.log 2>&1 ||
-			{ tail -20 /tmp/l2.log >&2; fail "guest $n did not end well"; }
+			{ show_guest /tmp/l2.log; fail "guest $n did not end well"; }
 		echo "guest $n: $(grep -a '^L2 RESULT' /tmp/l2.log | tr -d '\r')"
 		[[ ! -e /tmp/stop ]] || return 0
 	done

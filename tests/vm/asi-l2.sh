@@ -20,7 +20,7 @@ inside() {
 
 	for ((i = 1; i <= rounds; i++)); do
 		"$repo/scripts/l2" --name "l2-$i" --timeout 120 >/tmp/l2.log 2>&1 ||
-			{ tail -20 /tmp/l2.log >&2; fail "round $i: the guest did not boot and power off"; }
+			{ show_guest /tmp/l2.log; fail "round $i: the guest did not boot and power off"; }
 		read -ra now < <(totals)
 		echo "round $i: $((now[0] - before[0])) residencies, $((now[1] - before[1])) faults," \
 			"$((now[2] - before[2])) of $((now[3] - before[3])) VM exits handled inside"

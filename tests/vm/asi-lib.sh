@@ -13,6 +13,18 @@ fail() {
 	exit 1
 }
 
+# A guest's console on standard error: from the first splat or stall on, and the end.
+show_guest() { # LOG
+	local splat
+
+	# shellcheck source=scripts/lab/splat.sh
+	. "$repo/scripts/lab/splat.sh"
+	splat=$(first_splat "$1" || true)
+	[[ -z $splat ]] || grep -aFm 1 -A 120 -- "$splat" "$1" >&2 || true
+	echo "-- the end of $1" >&2
+	tail -n 20 "$1" >&2
+}
+
 # One thing that holds.
 ok() {
 	checks=$((checks + 1))

@@ -72,7 +72,7 @@ watch_guest() {
 		--timeout $((seconds + 240)) >/tmp/l2.log 2>&1 &
 	guest=$!
 	until grep -qa '^L2 READY' /tmp/l2.log; do
-		kill -0 $guest || { tail -20 /tmp/l2.log >&2; fail "the guest did not boot"; }
+		kill -0 $guest || { show_guest /tmp/l2.log; fail "the guest did not boot"; }
 		sleep 0.2
 	done
 	sleep 5 # every load has run by then, and guest memory is there
@@ -80,7 +80,7 @@ watch_guest() {
 	"$repo/build/asi-faulttop" --once "$seconds" -o json --strict >/tmp/sites || fail "asi-faulttop: exit code $?"
 	exits >/tmp/now
 	echo >&3
-	wait $guest || { tail -20 /tmp/l2.log >&2; fail "the guest did not run its load and power off"; }
+	wait $guest || { show_guest /tmp/l2.log; fail "the guest did not run its load and power off"; }
 	since /tmp/before /tmp/now >/tmp/window
 }
 

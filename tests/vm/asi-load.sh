@@ -19,7 +19,7 @@ inside() {
 	for ((i = 1; i <= rounds; i++)); do
 		"$repo/scripts/l2" --name "load-$i" --smp 2 --load mixed --seconds "$seconds" \
 			--timeout $((seconds + 240)) >/tmp/l2.log 2>&1 ||
-			{ tail -20 /tmp/l2.log >&2; fail "round $i: the guest did not run its load and power off"; }
+			{ show_guest /tmp/l2.log; fail "round $i: the guest did not run its load and power off"; }
 		read -ra now < <(gone)
 		echo "round $i: $((now[0] - before[0])) residencies, $((now[1] - before[1])) faults," \
 			"$(grep -a '^L2 RESULT' /tmp/l2.log | tr -d '\r')"
