@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The debug kernel (lockdep, DEBUG_VM, kmemleak ... see kernel-patches/6.12/config/debug.config) runs all tests
-# of the ci tier that boot the lab's kernel, and what stresses it. A splat in any of them is a failure.
+# of the ci tier that boot the lab's kernel, and what stresses it. A splat in any of them is a failure. What has passed
+# on this tree is not run again.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -12,4 +13,4 @@ read -ra tests <<<"$(tr '\n' ' ' <<<"$names")"
 ((${#tests[@]} >= 10)) || { echo "debug-tier: only ${#tests[@]} tests: ${tests[*]}" >&2; exit 1; }
 
 CHECK_SLOW=3 LAB_KERNEL=debug CHECK_LOG_DIR=${CHECK_LOG_DIR:-build/check}/debug \
-	exec tests/run -n "${tests[@]}" asi-audit asi-events
+	exec tests/run -k -n "${tests[@]}" asi-audit asi-events
