@@ -230,7 +230,7 @@ shell: $(if $(filter x86_64,$(ARCH)),all) ##@ 5 s @ a shell in the lab, isolatio
 # ---- tests ---------------------------------------------------------------------
 
 .PHONY: check check-fast check-full check-list
-check: ##@ 35 min cold, 15 warm @ the tests, as CI runs them; T=NAME runs one
+check: ##@ 50 min cold, 30 warm @ the tests, as CI runs them; T=NAME runs one
 	@tests/run $(T)
 
 check-fast: ##@ 90 s @ the tests without kernel and VM

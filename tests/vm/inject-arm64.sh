@@ -21,19 +21,41 @@ ok() {
 # shellcheck source=tests/vm/inject-lib.sh
 . "$repo/tests/vm/inject-lib.sh"
 
-# find_page REASON KPF-BIT: one of 20 page frames with this flag, in the first 256 MiB (a look at all takes a minute here),
-# that is refused for this reason. Some belong to the looker, and are something else when it has ended.
-find_page() {
-	local pfn start
+# Page frames with a flag, in the first 256 MiB (a look at all takes a minute here).
+flagged() { # KPF-BIT
+	local start
 
 	start=$((16#$(awk '/System RAM/ { split($1, range, "-"); print range[1]; exit }' /proc/iomem) / 4096))
-	for pfn in $(od -An -v -tu8 -w8 -j $((start * 8)) -N $((65536 * 8)) /proc/kpageflags |
-		awk -v bit="$2" -v start="$start" 'int($1 / 2 ^ bit) % 2 && !(int($1 / 2 ^ 19) % 2) { print start + NR - 1 }' |
-		shuf -n 20)
-	do
+	od -An -v -tu8 -w8 -j $((start * 8)) -N $((65536 * 8)) /proc/kpageflags |
+		awk -v bit="$1" -v start="$start" 'int($1 / 2 ^ bit) % 2 && !(int($1 / 2 ^ 19) % 2) { print start + NR - 1 }'
+}
+
+# find_page REASON: one of 20 page frames, of those on standard input, that is refused for this reason.
+find_page() {
+	local pfn
+
+	for pfn in $(shuf -n 20); do
 		! { refuses "$pfn" "$1" && refuses "$pfn" "$1"; } || { echo "$pfn"; return; }
 	done
-	fail "of 20 page frames with flag $2 none is refused as $1"
+	fail "of 20 page frames none is refused as $1"
+}
+
+# A page table of processes that stay. The one who looks has page tables, too, and again the same frames at each look.
+refused_page_table() {
+	local sleepers=() pfn n
+
+	flagged 26 | sort >/tmp/before
+	for ((n = 0; n < 40; n++)); do
+		sleep 1000 &
+		sleepers+=($!)
+	done
+	flagged 26 | sort | comm -13 /tmp/before - >/tmp/new
+	flagged 26 | sort | comm -12 /tmp/new - >/tmp/stay
+	(($(wc -l </tmp/stay) >= 80)) || fail "40 processes have $(wc -l </tmp/stay) page tables"
+	pfn=$(find_page page-table </tmp/stay)
+	refused page-table --pfn "$pfn"
+	kill "${sleepers[@]}"
+	wait "${sleepers[@]}" 2>/dev/null || true
 }
 
 backend() { # NAME
@@ -57,9 +79,9 @@ inside() {
 	backend hard-offline
 
 	refused_kernel_text
-	refused slab --pfn "$(find_page slab 7)"
-	refused page-table --pfn "$(find_page page-table 26)"
-	refused zero-page --pfn "$(find_page zero-page 24)"
+	refused slab --pfn "$(flagged 7 | find_page slab)"
+	refused_page_table
+	refused zero-page --pfn "$(flagged 24 | find_page zero-page)"
 	refused not-ram --pfn 0x10
 	refused not-ram --pfn 0xfffffffffffff
 	refused_mapped
