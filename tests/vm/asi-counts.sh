@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
 
 tracing=/sys/kernel/tracing
-counts=(--out 23 --hlt 29 --kport 31 --msr 37 --cpuid 41 --touch 43)
+counts=(--out 23 --hlt 29 --kport 31 --msr 37 --cpuid 41 --touch 43 --call 47)
 
 # Host interrupts and NMIs come from outside (SVM 0x60, 0x61, VMX 0x1, 0x0): they are compared with each other only.
 from_guest() { awk '$2 != "0x60" && $2 != "0x61" && $2 != "0x0" && $2 != "0x1"' | sort; }
@@ -124,13 +124,13 @@ fault_before_entry() {
 }
 
 inside() {
-	local intercepted='72|7c' io=7b # exit reasons: CPUID and RDMSR, a port
+	local intercepted='72|7c|81' io=7b # exit reasons: CPUID, RDMSR and hypercalls; a port
 
-	! grep -qw vmx /proc/cpuinfo || intercepted='a|1f' io=1e
+	! grep -qw vmx /proc/cpuinfo || intercepted='a|1f|12' io=1e
 	echo 16384 >$tracing/buffer_size_kb
 	compare ""
 	grep -E 'residencies|faults|ended|vmexit' /tmp/tiny
-	stays_inside "CPUID and RDMSR" "$intercepted" 78 60
+	stays_inside "CPUID, RDMSR and hypercalls" "$intercepted" 125 100
 	looks_are_mapped
 	fault_before_entry
 	echo "$test_name: $checks checks"

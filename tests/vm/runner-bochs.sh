@@ -20,7 +20,7 @@ command_ends() {
 			grep -qw "$flag" /proc/cpuinfo || echo "no $flag"
 		done
 		test "$FAULTLINE_ENGINE" = bochs || echo not in Bochs
-		tinykvm --out 23 --hlt 29 --kport 31 --msr 37 --cpuid 41 --touch 43 --reasons | grep -v ^code
+		tinykvm --out 23 --hlt 29 --kport 31 --msr 37 --cpuid 41 --touch 43 --call 47 --reasons | grep -v ^code
 		exit 125' sh "$dir/two"
 	want 125 ok exit=125
 	cmp "$dir/two" "$dir/err" || fail "standard error differs"
@@ -35,11 +35,13 @@ command_ends() {
 			msr 37
 			cpuid 41
 			touch 43
+			call 47
 			reason 0x1e 54
 			reason 0xc 29
 			reason 0x1f 37
 			reason 0xa 41
 			reason 0x30 45
+			reason 0x12 47
 			reason 0x2 1
 		END
 	} >"$dir/want"

@@ -9,6 +9,7 @@
  *
  * What is exact: everything that the guest causes. One round makes
  *   out + kport + pic  I/O exits      hlt  HLT exits     cpuid  CPUID exits    msr  RDMSR exits
+ *   call         hypercall exits
  *   touch        nested page faults, and 2 more in the first round only (code page, data page)
  *   1            shutdown (triple fault)
  * What is not: exits that come from outside, which are the host's interrupts (SVM 0x60, VMX 1) and
@@ -44,18 +45,17 @@
 #define STATS "/sys/kernel/debug/asi/stats"
 
 /* In the order in which the guest goes through them; DATA_GPA holds counts[], then done[]. */
-enum kind { OUT, HLT, KPORT, MSR, CPUID, TOUCH, PIC, KINDS };
+enum kind { OUT, HLT, KPORT, MSR, CPUID, TOUCH, PIC, CALL, KINDS };
 
-static const char *const kind_name[KINDS] = {
-	"out", "hlt", "kport", "msr", "cpuid", "touch", "pic"
-};
+static const char *const kind_name[KINDS] = { "out",   "hlt",	"kport", "msr",
+					      "cpuid", "touch", "pic",	 "call" };
 
 struct data {
 	uint32_t counts[KINDS]; /* how many to make of each kind, this round */
 	uint32_t done[KINDS]; /* how many the guest has made, all rounds */
 };
 
-extern const char guest_code[], guest_code_end[];
+extern const char guest_code[], guest_code_call[], guest_code_end[];
 
 /*
  * esi counts down, edi is the next page to touch. IA32_APIC_BASE is an MSR that KVM always intercepts
@@ -68,7 +68,7 @@ asm("	.pushsection .rodata\n"
     "	testl	%esi, %esi\n"
     "	jz	2f\n"
     "1:	\\exit\n"
-    "	incl	0x201c + 4 * \\kind\n"
+    "	incl	0x2020 + 4 * \\kind\n"
     "	decl	%esi\n"
     "	jnz	1b\n"
     "2:\n"
@@ -80,6 +80,11 @@ asm("	.pushsection .rodata\n"
     "	.macro cpuid_0\n"
     "	xorl	%eax, %eax\n"
     "	cpuid\n"
+    "	.endm\n"
+    "	.macro hypercall\n" /* a number that KVM does not know */
+    "	movl	$0xfa17, %eax\n"
+    "guest_code_call:\n"
+    "	vmmcall\n"
     "	.endm\n"
     "	.macro touch_next\n"
     "	movb	$0x5a, (%edi)\n"
@@ -94,12 +99,13 @@ asm("	.pushsection .rodata\n"
     "	movl	$0x1000000, %edi\n"
     "	loop_of	5, touch_next\n"
     "	loop_of	6, inb $0x21, %al\n" /* the mask of KVM's 8259A */
+    "	loop_of	7, hypercall\n"
     "	int3\n" /* with an IDT of size 0: a triple fault */
     "guest_code_end:\n"
     "	.code64\n"
     "	.popsection\n");
 
-_Static_assert(DATA_GPA == 0x2000 && sizeof(uint32_t) * KINDS == 0x1c && TOUCH_GPA == 0x1000000 &&
+_Static_assert(DATA_GPA == 0x2000 && sizeof(uint32_t) * KINDS == 0x20 && TOUCH_GPA == 0x1000000 &&
 		       PORT_USER == 0x10 && PORT_KERNEL == 0x20,
 	       "as written in the guest's code");
 
@@ -127,6 +133,14 @@ struct vm {
 };
 
 static volatile sig_atomic_t stop;
+
+/* AMD's instructions and VM-exit reasons, or Intel's? */
+static bool is_svm(void)
+{
+	uint32_t a, b, c, d;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1 << 2);
+}
 
 static void on_signal(int sig)
 {
@@ -158,6 +172,8 @@ static void open_vm(struct vm *vm, const uint32_t *counts)
 
 	vm->code = map_guest_memory(vm->fd, 0, CODE_GPA, PAGE);
 	memcpy(vm->code, guest_code, guest_code_end - guest_code);
+	if (!is_svm())
+		memcpy(vm->code + (guest_code_call - guest_code), "\x0f\x01\xc1", 3); /* VMCALL */
 	vm->data = map_guest_memory(vm->fd, 1, DATA_GPA, PAGE);
 	memset(vm->data, 0, PAGE);
 	if (counts[TOUCH])
@@ -255,7 +271,7 @@ static void check_counts(const struct vm *vm, const uint32_t *counts)
 		if (vm->data->done[i] != (uint32_t)want)
 			die("%s: the guest counted %u, not %u (modulo 2^32)", kind_name[i],
 			    vm->data->done[i], (uint32_t)want);
-		if (i != MSR && i != CPUID && i != PIC && vm->seen[i] != want)
+		if (i != MSR && i != CPUID && i != PIC && i != CALL && vm->seen[i] != want)
 			die("%s: seen from outside %lu, not %lu", kind_name[i],
 			    (unsigned long)vm->seen[i], (unsigned long)want);
 	}
@@ -278,14 +294,12 @@ static void print_reasons(const struct vm *vm, const uint32_t *counts)
 		uint32_t svm, vmx;
 	} reason[] = {
 		[OUT] = { 0x7b, 30 }, [HLT] = { 0x78, 12 }, [MSR] = { 0x7c, 31 },
-		[CPUID] = { 0x72, 10 }, [TOUCH] = { 0x400, 48 },
+		[CPUID] = { 0x72, 10 }, [TOUCH] = { 0x400, 48 }, [CALL] = { 0x81, 18 },
 	}, shutdown = { 0x7f, 2 };
+	const bool svm = is_svm();
 	uint64_t n[KINDS];
-	uint32_t a, b, c, d;
-	bool svm;
 	int i;
 
-	svm = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1 << 2);
 	for (i = 0; i < KINDS; i++)
 		n[i] = counts[i] * vm->rounds;
 	n[OUT] += n[KPORT] + n[PIC];
@@ -318,11 +332,12 @@ static void __attribute__((noreturn)) usage(int code)
 {
 	fprintf(code ? stderr : stdout,
 		"usage: tinykvm [--out N] [--hlt N] [--kport N] [--msr N] [--cpuid N] [--touch N] [--pic N]\n"
-		"               [--loop] [--name NAME] [--reasons] [--stats] [--hold]\n"
+		"               [--call N] [--loop] [--name NAME] [--reasons] [--stats] [--hold]\n"
 		"A VM with one vCPU that makes exactly N VM exits of each kind:\n"
 		"  --out     an I/O port that user space handles     --hlt    HLT, to user space\n"
 		"  --kport   an I/O port that the kernel handles     --msr    RDMSR, in the kernel\n"
 		"  --cpuid   CPUID, in the kernel                    --touch  first touch of a page (N <= %d)\n"
+		"  --call    a hypercall that KVM does not know\n"
 		"  --pic     a port of KVM's interrupt controller, which the VM then has: not with --hlt\n"
 		"Prints `pid PID` first, at the end `rounds N` and a line KIND N for each kind.\n"
 		"  --loop     start over until SIGTERM or SIGINT; the round is finished, so counts stay exact\n"
@@ -346,6 +361,7 @@ static void parse(int argc, char **argv, struct options *opt)
 					       { "cpuid", required_argument, NULL, CPUID },
 					       { "touch", required_argument, NULL, TOUCH },
 					       { "pic", required_argument, NULL, PIC },
+					       { "call", required_argument, NULL, CALL },
 					       { "name", required_argument, NULL, NAME },
 					       { "reasons", no_argument, NULL, REASONS },
 					       { "stats", no_argument, NULL, STATS_ },
@@ -357,7 +373,7 @@ static void parse(int argc, char **argv, struct options *opt)
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case OUT ... PIC:
+		case OUT ... CALL:
 			opt->counts[c] = number(optarg, c == TOUCH ? TOUCH_MAX : UINT32_MAX);
 			break;
 		case NAME:

@@ -6,7 +6,7 @@ set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tracing=/sys/kernel/tracing
-counts=(--out 23 --hlt 29 --kport 31 --msr 37 --cpuid 41 --touch 43)
+counts=(--out 23 --hlt 29 --kport 31 --msr 37 --cpuid 41 --touch 43 --call 47)
 
 fail() {
 	echo "tinykvm: $*" >&2
