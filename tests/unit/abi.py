@@ -19,6 +19,7 @@ import sys
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 VMLINUX = os.path.join(REPO, "build/kernel/x86_64/vmlinux")
 GOLDEN = "tests/abi/golden"
+CLASSES = {"asi_map": "asi_range", "asi_unmap": "asi_range"}    # events that share a record
 MAX_ARGS = 12           # what a raw tracepoint hands to a BPF program
 
 # C type: name of the integer type in BTF, size, signed
@@ -162,7 +163,7 @@ def check_prototypes(btf, texts):
 def check_formats(btf, texts):
     protos, records = texts.prototypes(), texts.records()
     for event, text in texts.formats.items():
-        struct = btf.get("STRUCT", "trace_event_raw_" + event)
+        struct = btf.get("STRUCT", "trace_event_raw_" + CLASSES.get(event, event))
         if not struct:
             yield f"{event}: the kernel has no such event"
             continue

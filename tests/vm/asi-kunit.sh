@@ -17,7 +17,7 @@ inside() {
 
 	[[ -r $results ]] || fail "no $results: the kernel has no KUnit tests of isolation, or has not run them"
 	cat "$results"
-	planned=$(sed -n 's/^ *1\.\.//p' "$results")
+	planned=$(sed -n 's/^  *1\.\.//p' "$results")
 	cases=$(grep -cE '^ +ok [0-9]+ ' "$results" || true)
 	! grep -E 'not ok|# SKIP' "$results" || fail "not all of $planned tests have passed"
 	[[ $planned == "$cases" && $cases != 0 ]] || fail "$cases of ${planned:-?} tests have passed"

@@ -27,7 +27,7 @@ by_events() {
 }
 
 same_ranges() {
-	grep -v '^#' $asi/ranges | sort >/tmp/ranges
+	awk '!/^#/' $asi/ranges | sort >/tmp/ranges
 	by_events >/tmp/by-events
 	diff /tmp/ranges /tmp/by-events >/tmp/diff || { head -20 /tmp/diff >&2; fail "$1: asi/ranges (<) and the events (>) differ"; }
 	! grep -hE '^(overrun|commit overrun|dropped events): *[1-9]' $trace/per_cpu/cpu*/stats >&2 || fail "events are lost"
