@@ -219,7 +219,7 @@ class Machine:
     @staticmethod
     def show_lines(lines):
         for line in lines:
-            print("  " + (line if isinstance(line, str) else line.decode(errors="replace")), file=sys.stderr)
+            print("  " + line, file=sys.stderr)
 
     def show(self):
         """For whoever has to find out what happened."""
@@ -239,4 +239,4 @@ class Machine:
                     say(f"the console from the first splat on ({self.console}):")
                     self.show_lines(splat)
                 say(f"last lines of the console ({self.console}):")
-            self.show_lines(lines[-CONSOLE_LINES:])
+            self.show_lines(line.decode(errors="replace") for line in lines[-CONSOLE_LINES:])

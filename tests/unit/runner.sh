@@ -71,6 +71,13 @@ printed "(exit 3)"
 	fail "the end does not name what failed"
 say "a failure is counted and its output shown, and named again at the end"
 
+expect 1 "0 passed, 1 failed, 0 skipped" <<'LIST'
+dies | ci | 9 | - | echo "vm: splat: BUG: first, RIP: here"; echo "vm: splat: second"; seq 9; exit 125 | a machine that dies
+LIST
+[[ $(tail -n 8 "$tmp/out" | head -n 6) == $'FAILED: dies: exit 125\n    vm: splat: BUG: first, RIP: here\n    6\n    7\n    8\n    9' ]] ||
+	fail "the end does not say what the machine died of"
+say "of a machine that dies the end has the first splat, too"
+
 # The limit takes the whole family: a child, one in a session of its own, and
 # one that ignores SIGTERM.
 start=$SECONDS
