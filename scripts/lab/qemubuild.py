@@ -58,8 +58,8 @@ HERE = ("--cc=ccache gcc", "--enable-tcg", "--enable-virtfs", "--enable-attr", "
 RECIPES = {recipe.name: recipe for recipe in (
     Recipe("x86_64", "x86_64", {"x86_64": X86_64, "aarch64": AARCH64}, *HERE),
     Recipe("arm64", "arm64", {"aarch64": AARCH64.replace("CONFIG_VIRTIO_9P=y\n", "")},
-           f"--cross-prefix={sysroot.TRIPLET}-", f"--cc=ccache {sysroot.TRIPLET}-gcc", "--enable-kvm", "--enable-fdt=system",
-           "--enable-trace-backends=log,dtrace", f"--extra-cflags={' '.join(sysroot.compiler_flags())}",
+           f"--cross-prefix={sysroot.TRIPLET}-", f"--cc=ccache {sysroot.TRIPLET}-gcc", "--enable-kvm", "--disable-tcg",
+           "--enable-fdt=system", "--enable-trace-backends=log,dtrace", f"--extra-cflags={' '.join(sysroot.compiler_flags())}",
            f"--extra-ldflags={' '.join(sysroot.linker_flags())}", "--firmwarepath=/usr/share/qemu"),
     Recipe("sanitized", "x86_64", {"aarch64": AARCH64}, *HERE, "--enable-asan", "--enable-ubsan"))}
 USUAL = ("x86_64", "arm64")
@@ -122,7 +122,7 @@ def run_logged(command, what, signals, progress=None, good=(0,), **options):
 
 
 def environment(recipe):
-    env = dict(os.environ, LC_ALL="C", CCACHE_BASEDIR=BASE, CCACHE_NOHASHDIR="1")
+    env = dict(os.environ, LC_ALL="C", CCACHE_BASEDIR=os.path.join(REPO, "build"), CCACHE_NOHASHDIR="1")
     if os.path.isdir(MESON_ROOT):
         env["PYTHONPATH"] = os.path.join(MESON_ROOT, "usr/lib/python3/dist-packages")
         env["PATH"] = os.path.join(MESON_ROOT, "usr/bin") + ":" + env["PATH"]
