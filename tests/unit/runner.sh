@@ -179,7 +179,21 @@ printed "kept: passed in"
 echo edit >"$tmp/repo/file"
 full
 [[ $(wc -l <"$tmp/repo/count") == 5 ]] || fail "an edited tree is not tested again"
-say "make check-full resumes on the same tree only"
+cat >"$tmp/list" <<'LIST'
+once | full | 9 | - | echo x >>count | is kept
+patches-kernel | full | 9 | - | echo x >>count | the kernel's patches
+boots | full | 9 | patches-kernel | echo x >>count | depends on them
+LIST
+full
+[[ $(wc -l <"$tmp/repo/count") == 7 ]] || fail "a test is run again since others are new"
+mkdir "$tmp/repo/kernel-patches"
+echo edit >"$tmp/repo/kernel-patches/file"
+full
+[[ $(wc -l <"$tmp/repo/count") == 9 ]] || fail "not: again what needs the kernel's patches, and only that"
+sed -i '/^patches-kernel/s/count/count; true/' "$tmp/list"
+full
+[[ $(wc -l <"$tmp/repo/count") == 11 ]] || fail "not: again what needs a test that is another one, and only that"
+say "make check-full repeats what depends on what has changed, and nothing else"
 
 # ^C: the test ends, the summary comes.
 cat >"$tmp/list" <<'LIST'
