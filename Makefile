@@ -227,6 +227,10 @@ demo-ras: ##@ 10 min cold, 60 s warm @ a memory error's way through an arm64 hos
 shell: $(if $(filter x86_64,$(ARCH)),all) ##@ 5 s @ a shell in the lab, isolation on (needs the kernel); ARCH=arm64
 	@scripts/vm $(ARCH) --interactive $(if $(filter x86_64,$(ARCH)),--append kvm.address_space_isolation=1) -- bash
 
+.PHONY: kernel-config
+kernel-config: ##@ 10 s @ KCONFIG=FILE: a distribution's kernel configuration with isolation in it
+	@scripts/kernel-config $(KCONFIG)
+
 # ---- tests ---------------------------------------------------------------------
 
 .PHONY: check check-fast check-full check-list
@@ -245,6 +249,14 @@ check-list: ##@ 0 s @ names, tiers and needs of the tests and what each shows
 .PHONY: bench-asi
 bench-asi: all ##@ 3 min @ why the VM exits of a Linux guest leave its address space (needs the kernel)
 	@tests/vm/asi-linux.sh 60
+
+.PHONY: bench-asi-insns
+bench-asi-insns: all ##@ 5 min @ instructions for a VM exit: without the series, isolation off, on (needs scripts/kernel --config stock)
+	@tests/vm/asi-insns.sh
+
+.PHONY: check-kvm-selftests
+check-kvm-selftests: ##@ 5 min @ twelve of KVM's own selftests, isolation off and on, side by side (needs the kernel)
+	@tests/vm/kvm-selftests.sh
 
 .PHONY: patches-check
 patches-check: ##@ 1 min cold, 10 s warm @ the patch queues: headers, zero fuzz, checkpatch
@@ -269,6 +281,6 @@ clean: ##@ 1 s @ remove what was built; the kernel in build/kernel stays
 
 .PHONY: help
 help: ##@ 0 s @ this list
-	@printf '%-14s %-24s %s\n' TARGET 'TIME, 2 CORES' DOES
-	@awk -F ' *@ *' '/^[a-z-]+:.*##@/ { split($$1, t, ":"); printf "%-14s %-24s %s\n", t[1], $$2, $$3 }' \
+	@printf '%-19s %-24s %s\n' TARGET 'TIME, 2 CORES' DOES
+	@awk -F ' *@ *' '/^[a-z-]+:.*##@/ { split($$1, t, ":"); printf "%-19s %-24s %s\n", t[1], $$2, $$3 }' \
 		$(firstword $(MAKEFILE_LIST))

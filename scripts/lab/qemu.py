@@ -86,6 +86,8 @@ class Qemu(Machine):
             raise Failure("setup", "--file and --debug need --engine bochs")
         if args.arch == "arm64":
             arm64root.provide(os.environ.get("LAB_KERNEL"), signals)
+        if args.icount and self.accel != "tcg":
+            raise Failure("setup", "--icount counts what TCG executes: unset ACCEL")
         if args.ras or args.arch == "x86_64" and self.accel == "tcg":
             self.program = self.lab_qemu()
         super().__init__(args, status, signals)
@@ -145,13 +147,19 @@ class Qemu(Machine):
         for number, (name, content) in enumerate(modules, 10):
             yield f"modules/{number}-{name}", 0o100600, content
 
+    def accelerated(self, machine):
+        if machine == "machine_kvm":
+            return "-accel", "kvm"
+        if self.args.icount:
+            return "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"
+        return "-accel", "tcg,thread=multi"
+
     def qemu_command(self, ports):
         arch, args = self.arch, self.args
         machine = "machine_ras" if args.ras else "machine_kvm" if self.accel == "kvm" else "machine"
         kernel_args = f"console={arch['console']} {KERNEL_ARGS} {arch['kernel_args']} {args.append}"
         command = [self.program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                   "-accel", "kvm" if machine == "machine_kvm" else "tcg,thread=multi",
-                   *arch[machine],
+                   *self.accelerated(machine), *arch[machine],
                    "-smp", str(self.cpus), "-m", args.mem or "2048",
                    "-kernel", self.kernel, "-initrd", self.initrd,
                    "-append", kernel_args.strip(),

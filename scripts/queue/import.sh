@@ -174,5 +174,5 @@ do_checkout() {
 	find_local_work
 	[[ -z $work || $work == commits* ]] ||
 		die_local "$Q_SRC has $work; only what is committed there gets into another directory"
-	write_tree HEAD "$(realpath -m "$directory")"
+	write_tree "$commit" "$(realpath -m "$directory")"
 }

@@ -56,6 +56,7 @@ printf '*.map\n*.o\nvmlinux\nbzImage\ninclude\n.*\n' >"$tmp/toy/.gitignore"
 tar -C "$tmp" -cJf "$PATCHES_TARBALL" toy
 
 : >"$tmp/queue/config/isolation.config"
+: >"$tmp/queue/config/kunit.config"
 printf '# a comment\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C="x y"\n' >"$tmp/queue/config/lab.config"
 expect 0
 for file in vmlinux bzImage System.map config modules/lib/modules/6.12.0-toy release; do
@@ -116,6 +117,19 @@ expect 1 --config nosuch
 printed "nosuch: no such configuration"
 expect 2 --config
 say "--config NAME builds another kernel beside it, of what is committed"
+
+printf 'CONFIG_A=y\nCONFIG_STOCK=y\n' >"$tmp/queue/config/stock.config"
+printf 'CONFIG_KUNIT=y\n' >"$tmp/queue/config/kunit.config"
+echo good, with a commit >"$tmp/build/src/source.c"
+git -C "$tmp/build/src" -c user.name=x -c user.email=x@localhost commit -qam "a commit"
+expect 0 --config stock
+grep -qx good "$tmp/build/x86_64-stock/System.map" || fail "what is committed is in the kernel without the series"
+! grep -q KUNIT "$tmp/build/x86_64-stock/config" || fail "the tests of the series are in the kernel without it"
+grep -qx CONFIG_STOCK=y "$tmp/build/x86_64-stock/config" || fail "not the stock configuration"
+expect 0 --config debug
+grep -q 'a commit' "$tmp/build/x86_64-debug/System.map" || fail "what is committed is not in another configuration"
+git -C "$tmp/build/src" reset -q --hard HEAD~1
+say "--config stock builds what the series is based on"
 
 # objtool's warnings end no build of the kernel, but ours, each time.
 sed -i 's/^good/good with objtool/' "$tmp/build/src/source.c"

@@ -29,6 +29,10 @@
 #include <unistd.h>
 
 #define PCI_CONFIG "/sys/bus/pci/devices/0000:00:00.0/config"
+#define DISK "/dev/vda"
+#define DISK_BLOCK 4096
+#define DISK_BLOCKS 256
+#define CONSOLE "/dev/hvc0"
 #define CHURN_PAGES 256
 #define BURST 200 /* steps of a busy load between two looks at the clock */
 
@@ -108,6 +112,68 @@ static uint64_t cpuids(void)
 
 	for (i = 0; i < BURST; i++)
 		__cpuid_count(0, 0, a, b, c, d);
+	return i;
+}
+
+/* IA32_APIC_BASE, which KVM always intercepts and answers itself. */
+static uint64_t msr_reads(void)
+{
+	static int fd;
+	char path[32];
+	uint64_t value;
+	int i;
+
+	if (!fd) {
+		snprintf(path, sizeof(path), "/dev/cpu/%d/msr", sched_getcpu());
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return 0;
+	for (i = 0; i < BURST; i++)
+		if (pread(fd, &value, sizeof(value), 0x1b) != sizeof(value))
+			return 0;
+	return i;
+}
+
+/* Past the page cache: each read and each write is a request of virtio, a doorbell and an interrupt. */
+static uint64_t disk_blocks(void)
+{
+	static char block[DISK_BLOCK] __attribute__((aligned(DISK_BLOCK)));
+	static int fd, at;
+	int i;
+
+	if (!fd)
+		fd = open(DISK, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	for (i = 0; i < 20; i++) {
+		at = (at + 1) % DISK_BLOCKS;
+		block[0] = at;
+		if (pwrite(fd, block, sizeof(block), at * DISK_BLOCK) != sizeof(block) ||
+		    pread(fd, block, sizeof(block), at * DISK_BLOCK) != sizeof(block))
+			return 0;
+		/* The other CPU's process writes the same. */
+		if (block[0] != (char)at) {
+			errno = EIO;
+			return 0;
+		}
+	}
+	return i;
+}
+
+static uint64_t console_lines(void)
+{
+	static const char line[] = "a line for a virtio console\n";
+	static int fd;
+	int i;
+
+	if (!fd)
+		fd = open(CONSOLE, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	for (i = 0; i < 20; i++)
+		if (write(fd, line, sizeof(line) - 1) != sizeof(line) - 1)
+			return 0;
 	return i;
 }
 
@@ -200,6 +266,8 @@ static void mixed(unsigned int seconds)
 		{ "sleeps", timer_sleeps, 0 }, { "pcireads", pci_reads, 0 },
 		{ "cpuids", cpuids, 0 },       { "pages", page_churn, 0 },
 		{ "pings", pings, 0 },	       { "syscalls", syscalls, 0 },
+		{ "msrs", msr_reads, 0 },      { "blocks", disk_blocks, 0 },
+		{ "lines", console_lines, 0 },
 	};
 	const int n = sizeof(loads) / sizeof(loads[0]);
 	int cpus = sysconf(_SC_NPROCESSORS_ONLN), status = -1, left = cpus, i, j;
@@ -262,6 +330,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mount_or_fail("proc", "/proc");
 	mount_or_fail("sysfs", "/sys");
+	mount_or_fail("devtmpfs", "/dev");
 	fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || read(fd, cmdline, sizeof(cmdline) - 1) < 0)
 		fail("read /proc/cmdline: %s", strerror(errno));
