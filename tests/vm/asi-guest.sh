@@ -15,13 +15,13 @@ vm_start() {
 	coproc eoivm { exec "$repo/build/x86_64/eoivm" 2>&1; }
 	# shellcheck disable=SC2154 # coproc sets it
 	eoi_pid=$eoivm_PID
-	read -rt 60 -u "${eoivm[0]}" _ page || fail "the VM does not start"
+	read -rt 200 -u "${eoivm[0]}" _ page || fail "the VM does not start"
 }
 
 # ask COMMAND: the VM's answer, in answer.
 ask() {
 	echo "$*" >&"${eoivm[1]}"
-	read -rt 60 -u "${eoivm[0]}" answer || fail "no answer to: $*"
+	read -rt 200 -u "${eoivm[0]}" answer || fail "no answer to: $*"
 }
 
 vm_stop() {
@@ -45,7 +45,7 @@ where() { printf '%#x\n' $(($(pagemap "$eoi_pid" "$page") & 0x3fffffff)); }
 sound() {
 	cat $asi/verify >/tmp/verify
 	grep "^$eoi_pid [0-9]* ok " /tmp/verify >/dev/null || { grep "^$eoi_pid " /tmp/verify >&2; fail "$1: asi/verify has found something"; }
-	until cat $asi/audit >/tmp/audit; do sleep 0.1; done
+	cat $asi/audit >/tmp/audit
 	awk -v pid="$eoi_pid" '$1 == pid && $3 ~ /^(other-vm|page-cache|anonymous|free)$/ { n += $5; rows++ }
 		END { exit n || rows < 4 }' /tmp/audit || { grep "^$eoi_pid " /tmp/audit >&2; fail "$1: something foreign is mapped"; }
 	[[ $(awk -v pid="$eoi_pid" '$1 == pid && $4 == "guest-memory" { n += $5 } END { print n + 0 }' /tmp/audit) == "$2" ]] ||
@@ -79,7 +79,8 @@ with_page() {
 	ok "another page in its place is mapped in its place"
 
 	ask halt
-	sleep 0.5
+	timeout 10 sh -c "until grep -qx 1 /sys/kernel/debug/kvm/$eoi_pid-*/vcpu0/blocking /sys/kernel/debug/kvm/$eoi_pid-*/blocking 2>/dev/null; do sleep 0.1; done" ||
+		fail "the vCPU does not halt"
 	echo 1 >$tracing/events/asi/asi_unmap/enable
 	ask drop
 	timeout 10 sh -c "until grep -q asi_unmap: $tracing/trace; do sleep 0.1; done" || fail "a halted vCPU keeps the page"

@@ -61,6 +61,26 @@ tiny_stop() {
 	wait "$tiny_pid" || { cat "$tiny_out" >&2; fail "the tiny VM ended with an error"; }
 }
 
+# linux_start NAME SECONDS: a Linux guest with two vCPUs under the mixed load, for so long at most; back when every load
+# has run once, and guest memory is there.
+linux_start() {
+	mkfifo /tmp/l2.input
+	exec 9<>/tmp/l2.input
+	"$repo/scripts/l2" --name "$1" --smp 2 --load mixed --seconds "$2" --input /tmp/l2.input --timeout $(($2 + 120)) \
+		>/tmp/l2.log 2>&1 &
+	linux_pid=$!
+	until grep -qa '^L2 READY' /tmp/l2.log; do
+		kill -0 "$linux_pid" || { show_guest /tmp/l2.log; fail "the guest did not boot"; }
+		sleep 0.2
+	done
+	sleep 5
+}
+
+linux_stop() {
+	echo stop >&9
+	wait "$linux_pid" || { show_guest /tmp/l2.log; fail "the guest did not run its load and power off"; }
+}
+
 # touch TARGET COUNT: what the self-test says, "ADDRESS TOUCHED_A FAULTED_A TOUCHED_B FAULTED_B".
 touch_inside() {
 	echo "$tiny_pid $tiny_vm 0 $1 $2" >$asi/selftest || fail "the self-test refused $1"

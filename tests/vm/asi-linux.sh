@@ -51,23 +51,13 @@ matrix() {
 
 # The guest under load, watched for some seconds. Leaves /tmp/window: exits, and /tmp/sites: missing mappings.
 watch_guest() {
-	local seconds=$1 guest
+	local seconds=$1
 
-	mkfifo /tmp/stop
-	exec 3<>/tmp/stop
-	"$repo/scripts/l2" --name linux --smp 2 --load mixed --seconds $((seconds + 120)) --input /tmp/stop \
-		--timeout $((seconds + 240)) >/tmp/l2.log 2>&1 &
-	guest=$!
-	until grep -qa '^L2 READY' /tmp/l2.log; do
-		kill -0 $guest || { show_guest /tmp/l2.log; fail "the guest did not boot"; }
-		sleep 0.2
-	done
-	sleep 5 # every load has run by then, and guest memory is there
+	linux_start linux $((seconds + 120))
 	exits >/tmp/before
 	"$repo/build/asi-faulttop" --once "$seconds" -o json --strict >/tmp/sites || fail "asi-faulttop: exit code $?"
 	exits >/tmp/now
-	echo >&3
-	wait $guest || { show_guest /tmp/l2.log; fail "the guest did not run its load and power off"; }
+	linux_stop
 	since /tmp/before /tmp/now >/tmp/window
 }
 

@@ -67,7 +67,7 @@ refused() {
 }
 
 inside() {
-	local guest owner
+	local owner
 
 	for owner in image cea vmemmap percpu asi task; do
 		[[ $(policy $owner) == core ]] || fail "$owner is not core"
@@ -78,16 +78,7 @@ inside() {
 	refused "vm maybe" "Invalid argument"
 	ok "what is core stays, and what is not understood is refused"
 
-	mkfifo /tmp/stop
-	exec 3<>/tmp/stop
-	"$repo/scripts/l2" --name policy --smp 2 --load mixed --seconds 200 --input /tmp/stop --timeout 300 >/tmp/l2.log 2>&1 &
-	guest=$!
-	until grep -qa '^L2 READY' /tmp/l2.log; do
-		kill -0 $guest || { show_guest /tmp/l2.log; fail "the guest did not boot"; }
-		sleep 0.2
-	done
-	sleep 5 # every load has run by then, and guest memory is there
-
+	linux_start policy 200
 	for owner in vm vcpu svm guest; do
 		without $owner
 	done
@@ -104,8 +95,7 @@ inside() {
 	tiny_stop
 	ok "a new VM is treated alike"
 
-	echo >&3
-	wait $guest || { show_guest /tmp/l2.log; fail "the guest did not run its load and power off"; }
+	linux_stop
 	ok "the guest has run on: $(grep -a '^L2 RESULT' /tmp/l2.log | tr -d '\r')"
 	echo "$test_name: $checks checks"
 }

@@ -8,8 +8,6 @@
  * besides, its tick first of all, makes a window longer and never shorter: the shortest is what counts.
  */
 #define _GNU_SOURCE
-#include <cpuid.h>
-#include <stdbool.h>
 
 #include "kvm-guest.h"
 
@@ -28,8 +26,7 @@ extern const char guest_code[], guest_none[], guest_cpuid[], guest_msr[], guest_
 	guest_call_insn[], guest_out[], guest_code_end[];
 
 asm("	.pushsection .rodata\n"
-    "	.code32\n"
-    "	.macro windows_of exit:vararg\n"
+    "	.code32\n" GUEST_EXIT_MACROS "	.macro windows_of exit:vararg\n"
     "	movl	$0x2004, %edi\n"
     "	movl	$200, %ebp\n"
     "1:	movl	$20, %esi\n"
@@ -45,25 +42,12 @@ asm("	.pushsection .rodata\n"
     "	jnz	1b\n"
     "	outb	%al, $0x11\n"
     "	.endm\n"
-    "	.macro read_apic_base\n"
-    "	movl	$0x1b, %ecx\n"
-    "	rdmsr\n"
-    "	.endm\n"
-    "	.macro cpuid_0\n"
-    "	xorl	%eax, %eax\n"
-    "	cpuid\n"
-    "	.endm\n"
-    "	.macro hypercall\n" /* a number that KVM does not know */
-    "	movl	$0xfa17, %eax\n"
-    "guest_call_insn:\n"
-    "	vmmcall\n"
-    "	.endm\n"
     "guest_code:\n"
     "guest_none:	windows_of nop\n"
     "guest_cpuid:	windows_of cpuid_0\n"
     "guest_msr:		windows_of read_apic_base\n"
     "guest_pic:		windows_of inb $0x21, %al\n" /* the mask of KVM's 8259A */
-    "guest_call:	windows_of hypercall\n"
+    "guest_call:	windows_of hypercall guest_call_insn\n"
     "guest_out:		windows_of outb %al, $0x10\n" /* to user space and back */
     "guest_code_end:\n"
     "	.code64\n"
@@ -84,13 +68,6 @@ struct vm {
 	struct data *data;
 };
 
-static bool is_svm(void)
-{
-	uint32_t a, b, c, d;
-
-	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1 << 2);
-}
-
 static void open_vm(struct vm *vm)
 {
 	char *code;
@@ -101,8 +78,7 @@ static void open_vm(struct vm *vm)
 		die("KVM_CREATE_IRQCHIP: %m");
 	code = map_guest_memory(vm->vm, 0, CODE, PAGE);
 	memcpy(code, guest_code, guest_code_end - guest_code);
-	if (!is_svm())
-		memcpy(code + (guest_call_insn - guest_code), "\x0f\x01\xc1", 3); /* VMCALL */
+	use_hypercall(code + (guest_call_insn - guest_code));
 	vm->data = map_guest_memory(vm->vm, 1, DATA, PAGE);
 	vm->vcpu = ioctl(vm->vm, KVM_CREATE_VCPU, 0);
 	if (vm->vcpu < 0)

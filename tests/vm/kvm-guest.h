@@ -3,10 +3,12 @@
 #ifndef KVM_GUEST_H
 #define KVM_GUEST_H
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +42,40 @@ static inline uint32_t number(const char *text, uint32_t max)
 		exit(2);
 	}
 	return n;
+}
+
+/* AMD's instructions and VM-exit reasons, or Intel's? */
+static inline bool is_svm(void)
+{
+	uint32_t a, b, c, d;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1 << 2);
+}
+
+/*
+ * For the guest's code: VM exits that KVM answers itself. IA32_APIC_BASE is an MSR that it always intercepts; the
+ * hypercall is one that it does not know, at a label, for use_hypercall() to make it Intel's.
+ */
+#define GUEST_EXIT_MACROS           \
+	"	.macro read_apic_base\n"  \
+	"	movl	$0x1b, %ecx\n"       \
+	"	rdmsr\n"                  \
+	"	.endm\n"                  \
+	"	.macro cpuid_0\n"         \
+	"	xorl	%eax, %eax\n"        \
+	"	cpuid\n"                  \
+	"	.endm\n"                  \
+	"	.macro hypercall label\n" \
+	"	movl	$0xfa17, %eax\n"     \
+	"\\label:\n"                \
+	"	vmmcall\n"                \
+	"	.endm\n"
+
+/* VMCALL in place of VMMCALL, in a copy of the guest's code. */
+static inline void use_hypercall(char *insn)
+{
+	if (!is_svm())
+		memcpy(insn, "\x0f\x01\xc1", 3);
 }
 
 /* A new VM; /dev/kvm stays open in *ret_kvm. */

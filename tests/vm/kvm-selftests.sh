@@ -52,7 +52,7 @@ compare() {
 		paste -d ' ' "$tmp/table" <(grep -v '^residencies ' "$tmp/$run" | cut -d ' ' -f 2) >"$tmp/wider"
 		mv "$tmp/wider" "$tmp/table"
 	done
-	{ echo "TEST ${runs[*]}" && cat "$tmp/table"; } | column -t
+	{ echo "TEST ${runs[*]}" && cat "$tmp/table"; } | awk '{ printf "%-40s", $1; for (i = 2; i <= NF; i++) printf " %-8s", $i; print "" }'
 	awk '{ for (i = 3; i <= NF; i++) if ($i != $2) { print; next } }' "$tmp/table" >"$tmp/differ"
 }
 

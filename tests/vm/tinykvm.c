@@ -18,11 +18,9 @@
  * the host migrates or merges pages meanwhile, which the lab's kernel does not do unasked.
  */
 #define _GNU_SOURCE
-#include <cpuid.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,8 +60,7 @@ extern const char guest_code[], guest_code_call[], guest_code_end[];
  * and answers itself.
  */
 asm("	.pushsection .rodata\n"
-    "	.code32\n"
-    "	.macro loop_of kind, exit:vararg\n"
+    "	.code32\n" GUEST_EXIT_MACROS "	.macro loop_of kind, exit:vararg\n"
     "	movl	0x2000 + 4 * \\kind, %esi\n"
     "	testl	%esi, %esi\n"
     "	jz	2f\n"
@@ -72,19 +69,6 @@ asm("	.pushsection .rodata\n"
     "	decl	%esi\n"
     "	jnz	1b\n"
     "2:\n"
-    "	.endm\n"
-    "	.macro read_apic_base\n"
-    "	movl	$0x1b, %ecx\n"
-    "	rdmsr\n"
-    "	.endm\n"
-    "	.macro cpuid_0\n"
-    "	xorl	%eax, %eax\n"
-    "	cpuid\n"
-    "	.endm\n"
-    "	.macro hypercall\n" /* a number that KVM does not know */
-    "	movl	$0xfa17, %eax\n"
-    "guest_code_call:\n"
-    "	vmmcall\n"
     "	.endm\n"
     "	.macro touch_next\n"
     "	movb	$0x5a, (%edi)\n"
@@ -99,7 +83,7 @@ asm("	.pushsection .rodata\n"
     "	movl	$0x1000000, %edi\n"
     "	loop_of	5, touch_next\n"
     "	loop_of	6, inb $0x21, %al\n" /* the mask of KVM's 8259A */
-    "	loop_of	7, hypercall\n"
+    "	loop_of	7, hypercall guest_code_call\n"
     "	int3\n" /* with an IDT of size 0: a triple fault */
     "guest_code_end:\n"
     "	.code64\n"
@@ -134,14 +118,6 @@ struct vm {
 
 static volatile sig_atomic_t stop;
 
-/* AMD's instructions and VM-exit reasons, or Intel's? */
-static bool is_svm(void)
-{
-	uint32_t a, b, c, d;
-
-	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1 << 2);
-}
-
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -172,8 +148,7 @@ static void open_vm(struct vm *vm, const uint32_t *counts)
 
 	vm->code = map_guest_memory(vm->fd, 0, CODE_GPA, PAGE);
 	memcpy(vm->code, guest_code, guest_code_end - guest_code);
-	if (!is_svm())
-		memcpy(vm->code + (guest_code_call - guest_code), "\x0f\x01\xc1", 3); /* VMCALL */
+	use_hypercall(vm->code + (guest_code_call - guest_code));
 	vm->data = map_guest_memory(vm->fd, 1, DATA_GPA, PAGE);
 	memset(vm->data, 0, PAGE);
 	if (counts[TOUCH])
