@@ -119,7 +119,7 @@ inside() {
 	adds_up
 	nothing_foreign "the guest as it is"
 	besides=$(($(sum total) - $(sum image) - $(sum cpu-entry-area) - $(sum vmemmap)))
-	((besides <= 64 * mib)) || { cat /tmp/audit >&2; fail "$besides bytes besides image, entry area, vmemmap"; }
+	((besides <= 16 * mib)) || { cat /tmp/audit >&2; fail "$besides bytes besides image, entry area, vmemmap"; }
 	[[ $(sum vm) -gt 0 && $(sum stack own) -gt 0 && $(sum image text) -gt 0 ]] ||
 		{ cat /tmp/audit >&2; fail "the VM's own memory is not there: the audit looked at something else"; }
 	ok "other VMs, page cache, processes, free memory: 0 bytes"
