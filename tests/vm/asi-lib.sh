@@ -100,6 +100,33 @@ pagemap() {
 	END
 }
 
+hits_seconds=3
+# hits RANGES: "COUNT FUNCTION" of the faults in $hits_seconds that are in these ranges (a file, "START LENGTH"), the most first
+hits() {
+	"$repo/build/asi-faulttop" --once $hits_seconds -o json --strict 2>/dev/null >/tmp/top || fail "asi-faulttop: exit code $?"
+	python3 - "$1" <<-'END'
+	import collections, json, sys
+	with open(sys.argv[1]) as f:
+	    ranges = [(int(start, 16) & -4096, int(start, 16) + int(length) + 4095 & -4096) for start, length in map(str.split, f)]
+	count = collections.Counter()
+	with open("/tmp/top") as f:
+	    for row in map(json.loads, f):
+	        if row["type"] == "row" and any(start <= int(row["address_min"], 16) < end for start, end in ranges):
+	            count[row["function"]] += row["count"]
+	for function, n in count.most_common():
+	    print(n, function)
+	END
+}
+
+# ranges OWNER: "START LENGTH" of each, of all VMs.
+ranges() { awk -v owner="$1" '$1 !~ /^#/ && $3 == owner { print $4, $5 }' $asi/ranges; }
+
+# asi/verify finds nothing. $1: when
+sound() {
+	cat $asi/verify >/tmp/verify
+	! grep -E '^[0-9]+ [0-9]+ bad ' /tmp/verify >&2 || { cat /tmp/verify >&2; fail "$1: asi/verify has found something"; }
+}
+
 symbol() {
 	awk -v name="$1" '$3 == name { print $1; found = 1; exit } END { exit !found }' /proc/kallsyms ||
 		fail "no symbol $1"

@@ -7,33 +7,7 @@ set -euo pipefail
 # shellcheck source=tests/vm/asi-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
 
-seconds=3
-
-# hits RANGES: "COUNT FUNCTION" of the faults in some seconds that are in these ranges ("START LENGTH"), the most first
-hits() {
-	"$repo/build/asi-faulttop" --once $seconds -o json --strict 2>/dev/null >/tmp/top || fail "asi-faulttop: exit code $?"
-	python3 - "$1" <<-'END'
-	import collections, json, sys
-	with open(sys.argv[1]) as f:
-	    ranges = [(int(start, 16) & -4096, int(start, 16) + int(length) + 4095 & -4096) for start, length in map(str.split, f)]
-	count = collections.Counter()
-	with open("/tmp/top") as f:
-	    for row in map(json.loads, f):
-	        if row["type"] == "row" and any(start <= int(row["address_min"], 16) < end for start, end in ranges):
-	            count[row["function"]] += row["count"]
-	for function, n in count.most_common():
-	    print(n, function)
-	END
-}
-
 policy() { awk -v owner="$1" '$1 == owner { print $2 }' $asi/policy; }
-ranges() { awk -v owner="$1" '$1 !~ /^#/ && $3 == owner { print $4, $5 }' $asi/ranges; }
-
-sound() {
-	cat $asi/verify >/tmp/verify
-	! grep -E '^[0-9]+ [0-9]+ bad ' /tmp/verify >&2 || { cat /tmp/verify >&2; fail "$1: asi/verify has found something"; }
-}
-
 # without OWNER: what faults without its mappings is in them, and does not with them.
 without() {
 	local owner=$1 before after n
@@ -56,7 +30,7 @@ without() {
 	sound "$owner on again"
 	hits /tmp/ranges >/tmp/hits
 	[[ ! -s /tmp/hits ]] || { cat /tmp/hits >&2; fail "$owner on again: faults in what it has mapped"; }
-	ok "$owner: $n faults in $seconds s in what it had mapped without it, none with it"
+	ok "$owner: $n faults in $hits_seconds s in what it had mapped without it, none with it"
 }
 
 refused() {
