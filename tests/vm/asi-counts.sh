@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# VM exits by reason: the tiny program's own counts = the sums of asi_exits = asi/stats.
+# VM exits by reason: the tiny program's own counts = the sums of asi_exits = asi/stats = what KVM's own statistics
+# of the vCPU say, of those reasons that they have.
 set -euo pipefail
 
 # shellcheck source=tests/vm/asi-lib.sh
@@ -35,14 +36,25 @@ tiny() {
 	shift
 	echo >$tracing/trace
 	echo 1 | tee $tracing/events/asi/asi_{exits,fault}/enable >/dev/null
-	"$repo/build/x86_64/tinykvm" "$@" --reasons --stats >/tmp/tiny ||
+	"$repo/build/x86_64/tinykvm" "$@" --reasons --stats --kvm-stats >/tmp/tiny ||
 		{ cat /tmp/tiny >&2; fail "the tiny program failed$when"; }
 	echo 0 | tee $tracing/events/asi/asi_{exits,fault}/enable >/dev/null
 	cat $tracing/trace >/tmp/trace
 	grep -qE 'entries-in-buffer/entries-written: ([0-9]+)/\1 ' /tmp/trace || fail "the trace lost events$when"
 }
 
-# Runs the tiny program, and compares the three.
+# KVM counts all exits, and of the causes some: "exits N", "REASON N".
+kvm_counted() {
+	awk -v io=0x$io -v hlt="$hlt" -v irq="$irq" '
+		BEGIN { is["exits"] = "exits"; is["io_exits"] = io; is["halt_exits"] = hlt; is["irq_exits"] = irq }
+		$1 == "kvm" && $2 in is { print is[$2], $3 }' /tmp/tiny | sort >/tmp/kvm
+	awk -v io=0x$io -v hlt="$hlt" -v irq="$irq" '
+		{ n["exits"] += $3; n[$2] += $3 }
+		END { print "exits", n["exits"] + 0; print io, n[io] + 0; print hlt, n[hlt] + 0; print irq, n[irq] + 0 }' \
+		/tmp/counted | sort >/tmp/counted_too
+}
+
+# Runs the tiny program, and compares the four.
 compare() {
 	local when=$1
 
@@ -53,6 +65,9 @@ compare() {
 	counted
 	diff -u /tmp/traced /tmp/counted >&2 || fail "asi_exits (-) and asi/stats (+) differ$when"
 	ok "asi_exits = asi/stats, for every reason$when"
+	kvm_counted
+	diff -u /tmp/kvm /tmp/counted_too >&2 || fail "KVM's own statistics (-) and asi/stats (+) differ$when"
+	ok "KVM's own statistics = asi/stats: of all VM exits, and of I/O, HLT and interrupts$when"
 	grep '^reason' /tmp/tiny | from_guest >/tmp/own
 	from_guest </tmp/traced >/tmp/from_guest
 	diff -u /tmp/own /tmp/from_guest >&2 || fail "the program's own counts (-) and asi_exits (+) differ$when"
@@ -124,9 +139,10 @@ fault_before_entry() {
 }
 
 inside() {
-	local intercepted='72|7c|81' io=7b # exit reasons: CPUID, RDMSR and hypercalls; a port
+	# Exit reasons: CPUID, RDMSR and hypercalls; a port; HLT; an interrupt of the host.
+	local intercepted='72|7c|81' io=7b hlt=0x78 irq=0x60
 
-	! grep -qw vmx /proc/cpuinfo || intercepted='a|1f|12' io=1e
+	! grep -qw vmx /proc/cpuinfo || intercepted='a|1f|12' io=1e hlt=0xc irq=0x1
 	echo 16384 >$tracing/buffer_size_kb
 	compare ""
 	grep -E 'residencies|faults|ended|vmexit' /tmp/tiny

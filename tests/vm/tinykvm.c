@@ -99,6 +99,7 @@ struct options {
 	bool hold;
 	bool loop;
 	bool stats;
+	bool kvm_stats;
 	bool reasons;
 };
 
@@ -303,11 +304,47 @@ static void print_stats(void)
 	fclose(f);
 }
 
+static void read_stats(int fd, void *to, size_t size, size_t offset)
+{
+	if (pread(fd, to, size, (off_t)offset) != (ssize_t)size)
+		die("KVM's statistics of the vCPU: %zu bytes at %zu cannot be read: %m", size,
+		    offset);
+}
+
+/* KVM's own counters of the vCPU, those that only grow (KVM_GET_STATS_FD, Documentation/virt/kvm/api.rst 4.133). */
+static void print_kvm_stats(const struct vm *vm)
+{
+	const int fd = ioctl(vm->vcpu, KVM_GET_STATS_FD, NULL);
+	struct kvm_stats_header head;
+	struct kvm_stats_desc *desc;
+	uint64_t value;
+	size_t size;
+	uint32_t i;
+
+	if (fd < 0)
+		die("KVM_GET_STATS_FD: %m");
+	read_stats(fd, &head, sizeof(head), 0);
+	size = sizeof(*desc) + head.name_size;
+	desc = calloc(1, size);
+	if (!desc)
+		die("out of memory");
+	for (i = 0; i < head.num_desc; i++) {
+		read_stats(fd, desc, size, head.desc_offset + i * size);
+		if ((desc->flags & KVM_STATS_TYPE_MASK) != KVM_STATS_TYPE_CUMULATIVE ||
+		    desc->size != 1)
+			continue;
+		read_stats(fd, &value, sizeof(value), head.data_offset + desc->offset);
+		printf("kvm %s %lu\n", desc->name, (unsigned long)value);
+	}
+	free(desc);
+	close(fd);
+}
+
 static void __attribute__((noreturn)) usage(int code)
 {
 	fprintf(code ? stderr : stdout,
 		"usage: tinykvm [--out N] [--hlt N] [--kport N] [--msr N] [--cpuid N] [--touch N] [--pic N]\n"
-		"               [--call N] [--loop] [--name NAME] [--reasons] [--stats] [--hold]\n"
+		"               [--call N] [--loop] [--name NAME] [--reasons] [--stats] [--kvm-stats] [--hold]\n"
 		"A VM with one vCPU that makes exactly N VM exits of each kind:\n"
 		"  --out     an I/O port that user space handles     --hlt    HLT, to user space\n"
 		"  --kport   an I/O port that the kernel handles     --msr    RDMSR, in the kernel\n"
@@ -320,6 +357,7 @@ static void __attribute__((noreturn)) usage(int code)
 		"  --reasons  at the end, `reason EXIT-REASON N`: what the kernel must have counted; host interrupts\n"
 		"             (SVM 0x60 and 0x61, VMX 0 and 1) come on top\n"
 		"  --stats    at the end, this process's lines of %s\n"
+		"  --kvm-stats  at the end, `kvm NAME N` for each counter that KVM itself keeps of the vCPU\n"
 		"  --hold     at the end, print `hold`, and keep the VM until a line or the end of standard input\n"
 		"Exit code: 0; 1 if anything failed or two counts of one thing differ; 2 wrong usage.\n",
 		TOUCH_MAX, STATS);
@@ -328,7 +366,7 @@ static void __attribute__((noreturn)) usage(int code)
 
 static void parse(int argc, char **argv, struct options *opt)
 {
-	enum { NAME = KINDS, REASONS, STATS_, HOLD, LOOP, HELP };
+	enum { NAME = KINDS, REASONS, STATS_, KVM_STATS, HOLD, LOOP, HELP };
 	static const struct option longs[] = { { "out", required_argument, NULL, OUT },
 					       { "hlt", required_argument, NULL, HLT },
 					       { "kport", required_argument, NULL, KPORT },
@@ -340,6 +378,7 @@ static void parse(int argc, char **argv, struct options *opt)
 					       { "name", required_argument, NULL, NAME },
 					       { "reasons", no_argument, NULL, REASONS },
 					       { "stats", no_argument, NULL, STATS_ },
+					       { "kvm-stats", no_argument, NULL, KVM_STATS },
 					       { "hold", no_argument, NULL, HOLD },
 					       { "loop", no_argument, NULL, LOOP },
 					       { "help", no_argument, NULL, HELP },
@@ -359,6 +398,9 @@ static void parse(int argc, char **argv, struct options *opt)
 			break;
 		case STATS_:
 			opt->stats = true;
+			break;
+		case KVM_STATS:
+			opt->kvm_stats = true;
 			break;
 		case HOLD:
 			opt->hold = true;
@@ -405,6 +447,8 @@ int main(int argc, char **argv)
 		print_reasons(&vm, opt.counts);
 	if (opt.stats)
 		print_stats();
+	if (opt.kvm_stats)
+		print_kvm_stats(&vm);
 	if (opt.hold) {
 		puts("hold");
 		getchar();
