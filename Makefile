@@ -247,8 +247,8 @@ check-list: ##@ 0 s @ names, tiers and needs of the tests and what each shows
 	@tests/run -l
 
 .PHONY: bench-asi
-bench-asi: all ##@ 3 min @ why the VM exits of a Linux guest leave its address space (needs the kernel)
-	@tests/vm/asi-linux.sh 60
+bench-asi: all ##@ 15 min @ why VM exits leave the address space: SVM and VMX, page table isolation, guest memory (needs the kernel)
+	@tests/vm/asi-matrix.sh
 
 .PHONY: bench-asi-insns
 bench-asi-insns: all ##@ 5 min @ instructions for a VM exit: without the series, isolation off, on (needs scripts/kernel --config stock)
