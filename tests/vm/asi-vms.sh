@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# VMs that come and go, two at a time, each with two vCPUs, an interrupt controller, an irqfd, ioeventfds and
-# three memory slots of which one moves: every interrupt is answered; meanwhile asi/verify finds nothing and
-# asi/audit nothing foreign, and afterwards no range is left and no page of memory is gone.
+# VMs that come and go, PROCESSES (2) at a time, VMS (10) in a row, each with two vCPUs, an interrupt controller, an irqfd,
+# ioeventfds and three memory slots of which one moves (every second of its ROUNDS): every interrupt is answered; meanwhile
+# asi/verify finds nothing and asi/audit nothing foreign, and afterwards no range is left and no page of memory is gone.
 set -euo pipefail
 
 # shellcheck source=tests/vm/asi-lib.sh
@@ -30,37 +30,36 @@ look() {
 	seen=$((seen + $(grep -vc '^#' /tmp/verify || true)))
 }
 
-# batch VMS ROUNDS [look]: so many VMs by each of two processes, looked at as long as they run.
+# batch PROCESSES VMS ROUNDS [look]: so many VMs by each of the processes, looked at as long as one of them runs.
 batch() {
-	local vms=$1 rounds=$2 a b out want
+	local processes=$1 vms=$2 rounds=$3 i pids=() want
 
-	"$repo/build/x86_64/stressvm" --vms "$vms" --rounds "$rounds" >/tmp/a &
-	a=$!
-	"$repo/build/x86_64/stressvm" --vms "$vms" --rounds "$rounds" >/tmp/b &
-	b=$!
-	while [[ -n ${3-} ]] && kill -0 $a $b 2>/dev/null; do
+	for ((i = 0; i < processes; i++)); do
+		"$repo/build/x86_64/stressvm" --vms "$vms" --rounds "$rounds" >"/tmp/vms.$i" &
+		pids+=($!)
+	done
+	while [[ -n ${4-} ]] && kill -0 "${pids[@]}" 2>/dev/null; do
 		look
 	done
-	wait $a || fail "the first process of VMs ended with an error"
-	wait $b || fail "the second process of VMs ended with an error"
 	want="vms $vms rounds $((vms * rounds)) interrupts $((vms * rounds)) moves $((vms * ((rounds + 1) / 2)))"
-	for out in /tmp/a /tmp/b; do
-		[[ $(<$out) == "$want "* ]] || { cat $out >&2; fail "a process does not say $want"; }
+	for ((i = 0; i < processes; i++)); do
+		wait "${pids[i]}" || fail "process $i of VMs ended with an error"
+		[[ $(<"/tmp/vms.$i") == "$want "* ]] || { cat "/tmp/vms.$i" >&2; fail "process $i does not say $want"; }
 	done
 	[[ $(grep -vc '^#' $asi/ranges) == 0 ]] || { cat $asi/ranges >&2; fail "ranges are left"; }
 }
 
 inside() {
-	local looks=0 seen=0 before gone
+	local processes=$1 vms=$2 rounds=$3 looks=0 seen=0 before gone
 
-	batch 10 503 look
-	ok "20 VMs with 503 rounds each: every interrupt answered, and no range left"
-	((seen >= 20)) || fail "$looks looks at asi/verify have seen $seen VMs only"
+	batch "$processes" "$vms" "$rounds" look
+	ok "$((processes * vms)) VMs, $processes at once, with $rounds rounds each: every interrupt answered, and no range left"
+	((seen >= processes * vms)) || fail "$looks looks at asi/verify have seen $seen VMs only"
 	ok "asi/verify and asi/audit clean in $looks looks, at $seen VMs"
 
 	# Who leaves a page behind leaves one for each VM.
 	before=$(pages_left)
-	batch 100 2
+	batch 2 100 2
 	gone=$((before - $(pages_left)))
 	((gone < 100)) || fail "200 VMs have left $gone pages behind"
 	ok "no page gone: $gone pages less after 200 VMs"
@@ -81,7 +80,8 @@ kmemleak() {
 }
 
 if [[ ${1-} == --inside ]]; then
-	inside
+	inside "${@:2}"
 else
-	run_inside 400
+	processes=${PROCESSES:-2} vms=${VMS:-10} rounds=${ROUNDS:-503}
+	run_inside $((150 + processes * vms * rounds / 40)) "$processes" "$vms" "$rounds"
 fi
