@@ -52,12 +52,12 @@ look_at_files() {
 	done
 	ok "files for root alone, all of them documented"
 
-	for file in ranges stats policy; do
+	for file in ranges stats policy try learn; do
 		head -1 "$asi/$file" | sed 's/^# //' >/tmp/names
 		missing=$(undocumented /tmp/names)
 		[[ -z $missing ]] || fail "asi/$file: docs/ABI.md does not have the fields \`$missing\`"
 	done
-	ok "fields of ranges, stats and policy"
+	ok "fields of ranges, stats, policy, try and learn"
 
 	awk '!/^#/ { print $3 }' "$asi/ranges" >/tmp/names
 	[[ -s /tmp/names ]] || fail "no ranges to look at"

@@ -56,6 +56,24 @@ same_counts() {
 	ok "KVM's own statistics are those of asi/stats: $(awk '{ print $1, $2 }' ORS=' ' /tmp/kvm)"
 }
 
+# What KVM looks up in a VM exit is mapped: asi/audit finds some of each; and the kernel has told no fault, from the
+# guest's boot on, of the functions that look.
+looked_up() {
+	local object function
+
+	cat $asi/audit >/tmp/audit
+	for object in kvm vcpu run pio fpu lapic lapic-regs cpuid mce pic ioapic pit lapic-map irq-routing bus memslot srcu; do
+		awk -v object=$object '$3 == "vm" && $4 == object { n += $5 } END { exit !n }' /tmp/audit ||
+			{ grep ' vm ' /tmp/audit >&2; fail "nothing of the VM's $object is mapped"; }
+	done
+	dmesg >/tmp/dmesg
+	grep 'KVM isolation: page fault' /tmp/dmesg >/tmp/missing || fail "the kernel's log has no missing mapping at all"
+	for function in kvm_irq_map_gsi kvm_irq_map_chip_pin kvm_set_msr_common kvm_get_msr_common kvm_cpuid; do
+		! grep " at $function+" /tmp/missing >&2 || fail "$function makes faults"
+	done
+	ok "what KVM looks up in a VM exit is mapped: of $(wc -l </tmp/missing) missing mappings none is of that"
+}
+
 # The guest under load, watched for some seconds. Leaves /tmp/window: exits, and /tmp/sites: missing mappings.
 watch_guest() {
 	local seconds=$1
@@ -65,6 +83,7 @@ watch_guest() {
 	"$repo/build/asi-faulttop" --once "$seconds" -o json --strict >/tmp/sites || fail "asi-faulttop: exit code $?"
 	exits >/tmp/now
 	same_counts
+	looked_up
 	linux_stop
 	since /tmp/before /tmp/now >/tmp/window
 }

@@ -7,6 +7,27 @@ set -euo pipefail
 # shellcheck source=tests/vm/asi-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
 
+# Faults of the tiny program's VM, until now.
+faults() { awk -v pid="$tiny_pid" '$1 == pid && $4 == "faults" { n += $5 } END { print n + 0 }' $asi/stats; }
+
+# without OWNER: the tiny program's VM faults all the time without its mappings, and hardly with them.
+without() {
+	local owner=$1 before n
+
+	echo "$owner off" >$asi/policy
+	before=$(faults)
+	sleep 2
+	n=$(($(faults) - before))
+	((n >= 20)) || fail "$owner off: only $n faults"
+	echo "$owner on" >$asi/policy
+	sleep 1
+	before=$(faults)
+	sleep 2
+	before=$(($(faults) - before))
+	((before <= 2)) || fail "$owner on again: $before faults"
+	ok "$owner: $n faults in 2 s without it, $before with it"
+}
+
 inside() {
 	local pti=$1
 
@@ -18,6 +39,10 @@ inside() {
 	esac
 	ok "an Intel CPU with VMX and PCID, $pti"
 	"$repo/tests/vm/asi-counts.sh" --inside
+	tiny_start
+	without vm
+	without vcpu
+	tiny_stop
 	"$repo/build/x86_64/asi-reach" "$repo/build/x86_64/tinykvm"
 }
 
