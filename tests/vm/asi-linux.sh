@@ -53,7 +53,7 @@ same_counts() {
 	awk 'FNR == NR { n[$1] += $2 + $3 + $4; n["exits"] += $2 + $3 + $4; next } { print $1, n[$1] + 0 }' \
 		/tmp/counted /tmp/kvm >/tmp/counted_too
 	diff -u /tmp/kvm /tmp/counted_too >&2 || fail "KVM's own statistics (-) and asi/stats (+) differ"
-	ok "KVM's own statistics are those of asi/stats: $(awk '{ print $1, $2 }' ORS=' ' /tmp/kvm)"
+	ok "KVM's own statistics are those of asi/stats: $(paste -sd, /tmp/kvm)"
 }
 
 # What KVM looks up in a VM exit is mapped: asi/audit finds some of each; and the kernel has told no fault, from the
