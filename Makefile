@@ -247,7 +247,7 @@ check-list: ##@ 0 s @ names, tiers and needs of the tests and what each shows
 	@tests/run -l
 
 .PHONY: bench-asi
-bench-asi: all ##@ 15 min @ why VM exits leave the address space: SVM and VMX, page table isolation, guest memory (needs the kernel)
+bench-asi: all ##@ 7 min @ why VM exits leave the address space: SVM and VMX, page table isolation, guest memory (needs the kernel)
 	@tests/vm/asi-matrix.sh
 
 .PHONY: bench-asi-insns

@@ -8,6 +8,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/asi-lib.sh"
 
 policy() { awk -v owner="$1" '$1 == owner { print $2 }' $asi/policy; }
+
 # without OWNER: what faults without its mappings is in them, and does not with them.
 without() {
 	local owner=$1 before after n
