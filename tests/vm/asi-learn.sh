@@ -66,6 +66,7 @@ by_hand() {
 	refused try "$vm $addr 0" "Invalid argument"
 	refused try "$vm nothing:1 8" "Invalid argument"
 	refused try "$vm addr:1000 8" "Invalid argument"
+	refused try "$vm percpu:ffffffffffffffff 8" "Invalid argument"
 	refused try "$vm addr:$(vmalloc) 8" "not supported"
 	refused try "drop $vm addr:1" "No such file"
 	refused try "0 $tiny_vm $addr 8" "No such process"
