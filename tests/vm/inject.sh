@@ -21,13 +21,12 @@ tool=$repo/build/rasinject
 
 # find_page REASON SET CLEAR: a page frame beyond the first megabytes with these KPF bits and without those, in
 # hexadecimal; "none" as SET: without any flag, as kernel stacks are. Some are those of the looker, or of rasinject
-# itself, and something else when it has ended: the first of 20 that it has this reason against, twice, and that
-# is not in /tmp/before.
+# itself, and something else when it has ended: the first of 20 that it has this reason against, twice.
 find_page() {
 	local reason=$1 page
 
 	shift
-	find_pages "$@" | comm -13 /tmp/before - | shuf -n 20 --random-source=/proc/kallsyms >/tmp/pages
+	find_pages "$@" | shuf -n 20 --random-source=/proc/kallsyms >/tmp/pages
 	while read -r page; do
 		! { refuses "$page" "$reason" && refuses "$page" "$reason"; } || break
 	done </tmp/pages
@@ -35,9 +34,8 @@ find_page() {
 	echo "$page"
 }
 
-# A process with 512 page tables; those that there were before it go to /tmp/before. Sets tables_pid.
+# A process with 512 page tables. Sets tables_pid.
 many_page_tables() {
-	find_pages 4000000 80000 >/tmp/before
 	python3 -c 'if True:
 		import mmap, sys
 		memory = mmap.mmap(-1, 1 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -48,6 +46,26 @@ many_page_tables() {
 		sys.stdin.read()' <>/tmp/hold >/tmp/tables &
 	tables_pid=$!
 	wait_for 20 test -s /tmp/tables || fail "page tables are not made"
+}
+
+# A page table of that process: in the middle of the longest stretch of them. Each process that looks has some, too, and
+# takes them along when it ends; but so many in a row has none.
+page_table_pfn() {
+	python3 - <<-'END'
+	import array, os, sys
+	pages = array.array("Q")
+	fd = os.open("/proc/kpageflags", os.O_RDONLY)
+	while chunk := os.read(fd, 1 << 20):
+	    pages.frombytes(chunk)
+	tables, longest, middle = 0, 0, 0
+	for pfn, flags in enumerate(pages):
+	    tables = tables + 1 if flags & 0x4000000 else 0
+	    if tables > longest:
+	        longest, middle = tables, pfn - tables // 2
+	if longest < 32:
+	    sys.exit(f"no more than {longest} page tables in a row")
+	print(hex(middle))
+	END
 }
 
 find_pages() {
@@ -161,13 +179,15 @@ json_and_dry_run() {
 # ---- what is refused ---------------------------------------------------------------------------
 
 refusals() {
+	local page
+
 	refused_kernel_text
 	refused slab --pfn "$(find_page slab 80 80000)"
 	many_page_tables
-	refused page-table --pfn "$(find_page page-table 4000000 80000)"
+	page=$(page_table_pfn) || fail "the process with 512 page tables has them all over the place"
+	refused page-table --pfn "$page"
 	kill $tables_pid
 	wait $tables_pid || true
-	: >/tmp/before
 	refused reserved --pfn "$(find_page reserved 100000000 1000000)"
 	refused zero-page --pfn "$(find_page zero-page 1000000 400000)"
 	refused not-ram --pfn 0x4000000
@@ -353,7 +373,6 @@ parts=(every_backend json_and_dry_run refusals refused_poisoned filtered kernel_
 inside() {
 	local part
 
-	: >/tmp/before
 	mkfifo /tmp/hold # what reads from it waits for ever
 	# shellcheck disable=SC2086 # a pattern
 	insmod $module
